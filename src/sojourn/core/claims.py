@@ -1,0 +1,91 @@
+"""What a session token says: claims v2 (default) and v1 (wire/backend-api.md section 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sojourn.core.directory import Membership, Organization
+from sojourn.core.session import Session
+
+NOT_BEFORE_LEEWAY_SECONDS = 10
+"""`nbf` lies this much before `iat`, as observed in tokens of the published service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveOrganization:
+    """The organization that is active in a session, with the user's membership in it."""
+
+    organization: Organization
+    membership: Membership
+
+
+def session_claims(
+    session: Session,
+    *,
+    issuer: str,
+    now_seconds: int,
+    lifetime_seconds: int,
+    jti: str,
+    version: int = 2,
+    azp: str | None = None,
+    organization: ActiveOrganization | None = None,
+) -> dict[str, object]:
+    """Claims of a session token. Times are whole seconds.
+
+    `exp` is never after the session's `expire_at`. There is no `aud` (verifiers refuse one they were not told
+    of) and no `azp` unless the origin is known.
+    """
+    claims: dict[str, object] = {
+        "exp": min(now_seconds + lifetime_seconds, session.expire_at // 1000),
+        "iat": now_seconds,
+        "iss": issuer,
+        "jti": jti,
+        "nbf": now_seconds - NOT_BEFORE_LEEWAY_SECONDS,
+        "sid": session.id,
+        "sts": session.status.value,
+        "sub": session.user_id,
+    }
+    if azp is not None:
+        claims["azp"] = azp
+    if session.actor is not None:
+        claims["act"] = session.actor.to_wire()
+    if version == 2:
+        claims["v"] = 2
+    if organization is not None:
+        claims.update(_organization_v2(organization) if version == 2 else _organization_v1(organization))
+    return claims
+
+
+def _organization_v1(active: ActiveOrganization) -> dict[str, object]:
+    claims: dict[str, object] = {
+        "org_id": active.organization.id,
+        "org_role": active.membership.role,
+        "org_permissions": list(active.membership.permissions),
+    }
+    if active.organization.slug is not None:
+        claims["org_slug"] = active.organization.slug
+    return claims
+
+
+def _organization_v2(active: ActiveOrganization) -> dict[str, object]:
+    """The `o` claim; permissions are packed as bit masks, one number a feature.
+
+    The n-th number of `fpm` belongs to the n-th organization feature of `fea`; its bits, lowest first, to the
+    entries of `per`.
+    """
+    o: dict[str, object] = {
+        "id": active.organization.id,
+        "rol": active.membership.role.removeprefix("org:"),
+    }
+    if active.organization.slug is not None:
+        o["slg"] = active.organization.slug
+    granted = [p.split(":") for p in active.membership.permissions]
+    pairs = [(parts[1], parts[2]) for parts in granted if len(parts) == 3]
+    if not pairs:
+        return {"o": o}
+    features = sorted({feature for feature, _ in pairs})
+    names = sorted({name for _, name in pairs})
+    masks = (sum(1 << i for i, name in enumerate(names) if (feature, name) in pairs) for feature in features)
+    o["per"] = ",".join(names)
+    o["fpm"] = ",".join(map(str, masks))
+    return {"o": o, "fea": ",".join(f"o:{feature}" for feature in features)}

@@ -1,0 +1,80 @@
+"""Events: what the append-only log says about every change of state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sojourn.core.session import Instigator, Reason, Session, Status
+
+
+class EventType(StrEnum):
+    """Dotted names, past tense. Touches and token requests are no events."""
+
+    SESSION_CREATED = "session.created"
+    SESSION_PENDING = "session.pending"
+    SESSION_ACTIVATED = "session.activated"
+    SESSION_ENDED = "session.ended"
+    SESSION_REMOVED = "session.removed"
+    SESSION_REVOKED = "session.revoked"
+    SESSION_REPLACED = "session.replaced"
+    SESSION_EXPIRED = "session.expired"
+    SESSION_ABANDONED = "session.abandoned"
+    USER_CREATED = "user.created"
+    USER_BANNED = "user.banned"
+    USER_UNBANNED = "user.unbanned"
+    USER_DELETED = "user.deleted"
+    USER_SESSIONS_ENDED = "user.sessions_ended"
+    CLIENT_SESSIONS_ENDED = "client.sessions_ended"
+    INSTANCE_SESSIONS_ENDED = "instance.sessions_ended"
+
+
+BY_STATUS: dict[Status, EventType] = {
+    Status.PENDING: EventType.SESSION_PENDING,
+    Status.ACTIVE: EventType.SESSION_CREATED,
+    Status.ENDED: EventType.SESSION_ENDED,
+    Status.REMOVED: EventType.SESSION_REMOVED,
+    Status.REVOKED: EventType.SESSION_REVOKED,
+    Status.REPLACED: EventType.SESSION_REPLACED,
+    Status.EXPIRED: EventType.SESSION_EXPIRED,
+    Status.ABANDONED: EventType.SESSION_ABANDONED,
+}
+"""The event that announces that a session has come into a status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One change of state. Holds ids and codes, never personal data: an actor is named by its `sub` alone."""
+
+    id: str
+    type: EventType
+    at: int
+    session_id: str | None = None
+    user_id: str | None = None
+    client_id: str | None = None
+    organization_id: str | None = None
+    actor: str | None = None
+    instigator: Instigator | None = None
+    reason: Reason | None = None
+    note: str | None = None
+    request_id: str | None = None
+
+
+def of_session(session: Session, kind: EventType, *, event_id: str, request_id: str | None) -> Event:
+    """The event for a session that has just changed its state: at its `updated_at`, with its ending if
+    any."""
+    ending = session.ending
+    return Event(
+        id=event_id,
+        type=kind,
+        at=ending.at if ending else session.updated_at,
+        session_id=session.id,
+        user_id=session.user_id,
+        client_id=session.client_id,
+        organization_id=session.last_active_organization_id,
+        actor=session.actor.sub if session.actor else None,
+        instigator=ending.instigator if ending else None,
+        reason=ending.reason if ending else None,
+        note=ending.note if ending else None,
+        request_id=request_id,
+    )

@@ -1,0 +1,108 @@
+"""Policy: the lifetimes and limits of an instance, and what one session may have of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sojourn.core.errors import Invalid
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+MAX_SECONDS = 10 * 365 * DAY
+"""Ten years, the longest duration that the published API accepts anywhere (315 360 000 s)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Durations (seconds) that one session may have instead of its instance's; None leaves the policy's."""
+
+    lifetime_seconds: int | None = None
+    inactivity_seconds: int | None = None
+    abandonment_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Lifetimes and limits of an instance. All durations are seconds.
+
+    Defaults follow the published service (wire/backend-api.md section 2.5), but for `single_session`: there
+    several sessions a client are the exception, here they are the rule.
+    """
+
+    lifetime_seconds: int = 7 * DAY
+    """Maximum lifetime; fixes `expire_at` at creation and never slides."""
+    inactivity_seconds: int | None = None
+    """Time without activity after which a session expires; None: off."""
+    abandonment_seconds: int | None = None
+    """Fixes `abandon_at`; None: 30 days, raised to the expiry where that is later."""
+    impersonation_lifetime_seconds: int = 30 * MINUTE
+    """The most that a session with an actor may live."""
+    impersonation_inactivity_seconds: int = 10 * MINUTE
+    single_session: bool = False
+    """True: a client holds one live session, and a new one replaces it."""
+    touch_interval_seconds: int = 60
+    """Activity is written at most once in this time for each session, so an inactivity limit may end a
+    session up to this much early, and never late."""
+    token_lifetime_seconds: int = 60
+    retention_seconds: int = 30 * DAY
+    """How long an ended session is kept after its end."""
+    event_retention_seconds: int = 90 * DAY
+
+    def __post_init__(self) -> None:
+        """Refuse values that contradict each other. Raises Invalid naming the setting."""
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= MAX_SECONDS:
+                raise Invalid(name, f"{name} must be from 1 to {MAX_SECONDS} seconds.")
+        _check_inactivity(self.inactivity_seconds, self.lifetime_seconds, self.touch_interval_seconds)
+        _check_inactivity(
+            self.impersonation_inactivity_seconds,
+            self.impersonation_lifetime_seconds,
+            self.touch_interval_seconds,
+        )
+
+    def with_limits(self, limits: Limits) -> Policy:
+        """This policy with one session's own durations. Raises Invalid naming the one that does not fit."""
+        return replace(
+            self,
+            lifetime_seconds=limits.lifetime_seconds or self.lifetime_seconds,
+            inactivity_seconds=limits.inactivity_seconds or self.inactivity_seconds,
+            abandonment_seconds=limits.abandonment_seconds or self.abandonment_seconds,
+        )
+
+    def for_actor(self) -> Policy:
+        """This policy as it binds a session in which an actor acts as the user: short, whatever was asked."""
+        lifetime = min(self.lifetime_seconds, self.impersonation_lifetime_seconds)
+        inactivity = min(
+            self.inactivity_seconds or MAX_SECONDS, self.impersonation_inactivity_seconds, lifetime
+        )
+        return replace(
+            self,
+            lifetime_seconds=lifetime,
+            inactivity_seconds=inactivity if inactivity < lifetime else None,
+        )
+
+
+_POSITIVE = (
+    "lifetime_seconds",
+    "inactivity_seconds",
+    "abandonment_seconds",
+    "impersonation_lifetime_seconds",
+    "impersonation_inactivity_seconds",
+    "touch_interval_seconds",
+    "token_lifetime_seconds",
+    "retention_seconds",
+    "event_retention_seconds",
+)
+
+
+def _check_inactivity(inactivity: int | None, lifetime: int, touch_interval: int) -> None:
+    if inactivity is None:
+        return
+    if inactivity >= lifetime:
+        raise Invalid("inactivity_seconds", "The inactivity limit must be shorter than the maximum lifetime.")
+    if inactivity < 2 * touch_interval:
+        # Shorter, and a session in constant use would be ended between two writes of its activity.
+        raise Invalid(
+            "inactivity_seconds",
+            f"The inactivity limit must be at least twice the touch interval ({touch_interval} s).",
+        )
