@@ -1,0 +1,95 @@
+"""API keys: which caller is this, and what may it do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from sojourn.core.errors import ConfigurationError
+from sojourn.core.ids import Prefix
+from sojourn.core.keys import ApiKey, ApiKeyKind
+from sojourn.service.context import Context
+from sojourn.service.ports import InsertApiKey, Refused
+
+MIN_LENGTH = 20
+"""Shortest key text taken from outside: `sk_` and a type take eight, which leaves twelve to guess."""
+CACHE_MS = 1000
+"""How long an answer is remembered: a key that was revoked elsewhere is refused after this at the latest.
+A key that is not remembered is always looked up, so a new one works at once."""
+
+_CACHE_SIZE = 256
+_HINT = 12
+_START = {ApiKeyKind.SECRET: "sk_", ApiKeyKind.VERIFIER: "vk_"}
+
+
+class ApiKeys:
+    """The keys that callers of the HTTP surfaces present."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._cache: dict[bytes, tuple[int, ApiKey]] = {}
+
+    async def authenticate(self, text: str) -> ApiKey | None:
+        """The live key with this text, or None. Compared by SHA-256, so no timing tells of its characters."""
+        digest = digest_of(text)
+        now = self._context.clock.now()
+        known = self._cache.get(digest)
+        if known is not None and now < known[0]:
+            return known[1]
+        key = await self._context.store.api_key(digest)
+        if key is None or key.revoked_at is not None:
+            self._cache.pop(digest, None)
+            return None
+        if len(self._cache) >= _CACHE_SIZE:
+            self._cache.clear()
+        self._cache[digest] = (now + CACHE_MS, key)
+        return key
+
+    async def add(self, text: str, kind: ApiKeyKind = ApiKeyKind.SECRET) -> None:
+        """Take a key that somebody else made; one that is known already is left as it is.
+
+        Raises ConfigurationError when the text does not look like a key of its kind or is too short.
+        """
+        start = _START[kind]
+        if (
+            not text.startswith(start)
+            or len(text) < MIN_LENGTH
+            or not text.isascii()
+            or not text.isprintable()
+        ):
+            raise ConfigurationError(
+                f"A {kind.value} key starts with {start} and has at least {MIN_LENGTH} printable characters."
+            )
+        try:
+            await self._context.store.commit([InsertApiKey(self._new(text, kind))])
+        except Refused:
+            return
+
+    async def create(self, kind: ApiKeyKind) -> str:
+        """Make a key and return its text, which is not kept and cannot be had again."""
+        text = self.make_text(kind)
+        await self._context.store.commit([InsertApiKey(self._new(text, kind))])
+        return text
+
+    async def list(self) -> Sequence[ApiKey]:
+        """All keys, oldest first, revoked ones included."""
+        return await self._context.store.api_keys()
+
+    def make_text(self, kind: ApiKeyKind) -> str:
+        """A new key text with 256 bits of entropy; nothing is stored."""
+        return f"{_START[kind]}live_{self._context.entropy.bytes(32).hex()}"
+
+    def _new(self, text: str, kind: ApiKeyKind) -> ApiKey:
+        now = self._context.clock.now()
+        return ApiKey(
+            id=self._context.id(Prefix.API_KEY, now),
+            kind=kind,
+            digest=digest_of(text),
+            hint=text[:_HINT],
+            created_at=now,
+        )
+
+
+def digest_of(text: str) -> bytes:
+    """SHA-256 of a key's text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

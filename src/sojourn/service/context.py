@@ -1,0 +1,58 @@
+"""What every service works with, and the id of the request it works for."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from sojourn.core.events import Event, EventType, of_session
+from sojourn.core.ids import Prefix
+from sojourn.core.policy import Policy
+from sojourn.core.session import Session
+from sojourn.service.ports import AppendEvent, Clock, Entropy, Store
+
+request_id: ContextVar[str | None] = ContextVar("sojourn_request_id", default=None)
+"""The trace id of the request in hand; stands in events and in every log line."""
+
+ATTEMPTS = 8
+"""How often a change is tried again after losing a compare-and-swap. Each loss means that somebody else won,
+so this many in a row on one session is a storm, answered with Conflict rather than with waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An idempotency key: `digest` names key and caller, `fingerprint` the request; both are SHA-256."""
+
+    digest: bytes
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Store, clock, source of ids, and the policy of the instance."""
+
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    policy: Policy
+
+    def id(self, prefix: Prefix, now: int) -> str:
+        """A new id."""
+        return self.entropy.id(prefix, now)
+
+    def session_event(self, session: Session, kind: EventType, now: int) -> AppendEvent:
+        """The operation that logs a session's change."""
+        event_id = self.id(Prefix.EVENT, now)
+        return AppendEvent(of_session(session, kind, event_id=event_id, request_id=request_id.get()))
+
+    def event(self, kind: EventType, now: int, **members: object) -> AppendEvent:
+        """The operation that logs a change of something else."""
+        return AppendEvent(
+            Event(
+                id=self.id(Prefix.EVENT, now),
+                type=kind,
+                at=now,
+                request_id=request_id.get(),
+                **members,  # pyright: ignore[reportArgumentType]  # the fields of Event
+            )
+        )

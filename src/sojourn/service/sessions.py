@@ -1,0 +1,345 @@
+"""Sessions: create, read, touch and end them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sojourn.core import lifecycle
+from sojourn.core.client import Client
+from sojourn.core.errors import Conflict, IdempotencyMismatch, NotFound, UserBanned
+from sojourn.core.events import BY_STATUS, EventType
+from sojourn.core.ids import Prefix
+from sojourn.core.lifecycle import Cutoff, SubjectKind, Trigger
+from sojourn.core.policy import Limits
+from sojourn.core.session import Activity, Actor, Instigator, Reason, Session, Status
+from sojourn.service.context import ATTEMPTS, Context, Once
+from sojourn.service.ports import (
+    Held,
+    InsertClient,
+    InsertCutoff,
+    InsertOnce,
+    InsertSession,
+    Operation,
+    Refused,
+    SessionQuery,
+    UpdateClient,
+    UpdateSession,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """Settled sessions, newest first; `total` counts all matches where that was asked for."""
+
+    items: Sequence[Session]
+    total: int | None = None
+
+
+class Sessions:
+    """The life of sessions. Every session that comes back is settled: its status is true now."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def create(
+        self,
+        *,
+        user_id: str,
+        client_id: str | None = None,
+        actor: Actor | None = None,
+        organization_id: str | None = None,
+        activity: Activity | None = None,
+        tasks: Iterable[str] = (),
+        limits: Limits | None = None,
+        once: Once | None = None,
+    ) -> Session:
+        """Sign a user in: a new session, on a client of its own unless one is named.
+
+        `limits` overrides the policy for this session alone. With open `tasks` the session is pending. In
+        single-session mode a live session on the same client is replaced. Raises NotFound (user, client or
+        organization), UserBanned, Invalid (limits), IdempotencyMismatch.
+        """
+        if once is not None and (done := await self._repeated(once)) is not None:
+            return done
+        if organization_id is not None:
+            # Organizations cannot be made yet, so none can be active (README, limits).
+            raise NotFound("organization", organization_id)
+        now = self._context.clock.now()
+        policy = self._context.policy
+        if limits is not None:
+            policy = policy.with_limits(limits)
+        if actor is not None:
+            policy = policy.for_actor()
+        session = lifecycle.create(
+            session_id=self._context.id(Prefix.SESSION, now),
+            user_id=user_id,
+            client_id=client_id or self._context.id(Prefix.CLIENT, now),
+            policy=policy,
+            now=now,
+            actor=actor,
+            activity=activity,
+            tasks=tuple(tasks),
+        )
+        for _ in range(ATTEMPTS):
+            try:
+                await self._context.store.commit(await self._creation(session, client_id, once, now))
+            except Refused as refused:
+                if refused.why == Refused.REPEATED and once is not None:
+                    done = await self._repeated(once)
+                    if done is not None:
+                        return done
+                elif refused.why != Refused.CHANGED:
+                    raise _refusal(refused, session) from None
+            else:
+                return session
+        raise Conflict
+
+    async def get(self, session_id: str) -> Session:
+        """One session in any status, as long as it is kept. Raises NotFound."""
+        return self._settled(await self._held(session_id))
+
+    async def list(
+        self,
+        *,
+        user_id: str | None = None,
+        client_id: str | None = None,
+        status: Status | str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+    ) -> Sequence[Session]:
+        """Sessions, newest first. `status` is the status now; `limit` is from 1 to 500."""
+        statuses = None if status is None else frozenset({Status(status)})
+        page = await self.page(
+            user_id=user_id, client_id=client_id, statuses=statuses, limit=limit, offset=offset
+        )
+        return page.items
+
+    async def page(
+        self,
+        *,
+        user_id: str | None = None,
+        client_id: str | None = None,
+        statuses: frozenset[Status] | None = None,
+        excluded: frozenset[Status] = frozenset(),
+        limit: int = 10,
+        offset: int = 0,
+        count: bool = False,
+    ) -> SessionList:
+        """As `list`, with several statuses, excluded ones and on demand the number of all matches."""
+        now = self._context.clock.now()
+        page = await self._context.store.sessions(
+            SessionQuery(
+                now=now,
+                user_id=user_id,
+                client_id=client_id,
+                statuses=statuses,
+                excluded=excluded,
+                limit=limit,
+                offset=offset,
+                count=count,
+            )
+        )
+        settled = [lifecycle.settle(held.session, held.cutoffs, now) for held in page.items]
+        return SessionList(settled, page.total)
+
+    async def touch(self, session_id: str, *, activity: Activity | None = None) -> Session:
+        """Record activity; at most one write in the policy's touch interval. A session that has ended comes
+        back as it is. Raises NotFound."""
+        session = self._settled(await self._held(session_id))
+        now = self._context.clock.now()
+        if not session.live or not self.touch_is_due(session, now):
+            return session
+        await self._context.store.touch(session_id, now=now, activity=activity)
+        return await self.get(session_id)
+
+    def touch_is_due(self, session: Session, now: int) -> bool:
+        """Whether the last written activity is at least a touch interval old."""
+        return now - session.last_active_at >= self._context.policy.touch_interval_seconds * 1000
+
+    async def activate(self, session_id: str) -> Session:
+        """Leave pending: every task is done. Anything else comes back unchanged. Raises NotFound,
+        Conflict."""
+
+        def change(session: Session, now: int) -> Session:
+            return lifecycle.activate(session, now)
+
+        return await self._change(session_id, change, EventType.SESSION_ACTIVATED)
+
+    async def end(self, session_id: str) -> Session:
+        """The user signs out; the session stays on its client. Raises NotFound, Conflict."""
+        return await self._finish(session_id, Trigger.END, Instigator.USER, None)
+
+    async def remove(self, session_id: str) -> Session:
+        """The user signs out and the session leaves its client. Raises NotFound, Conflict."""
+        return await self._finish(session_id, Trigger.REMOVE, Instigator.USER, None)
+
+    async def revoke(self, session_id: str, *, note: str | None = None) -> Session:
+        """The application ends a session. Repeating it, or revoking what has ended otherwise, changes nothing
+        and returns the session as it is. Raises NotFound, Conflict."""
+        return await self._finish(session_id, Trigger.REVOKE, Instigator.APPLICATION, note)
+
+    async def revoke_all_of_user(self, user_id: str, *, note: str | None = None) -> None:
+        """End every session of a user in one step, however many there are. Raises NotFound."""
+        if await self._context.store.user(user_id) is None:
+            raise NotFound("user", user_id)
+        now = self._context.clock.now()
+        await self._context.store.commit(
+            cut_user(self._context, user_id, now, reason=Reason.ALL_OF_USER, note=note)
+        )
+
+    async def revoke_all(self, *, note: str | None = None) -> None:
+        """End every session of the instance in one step, however many there are."""
+        now = self._context.clock.now()
+        instance = await self._context.store.instance()
+        cutoff = Cutoff(
+            kind=SubjectKind.INSTANCE,
+            subject=instance.id if instance else "",
+            at=now,
+            status=Status.REVOKED,
+            reason=Reason.ALL_OF_INSTANCE,
+            instigator=Instigator.APPLICATION,
+            note=note,
+        )
+        event = self._context.event(
+            EventType.INSTANCE_SESSIONS_ENDED,
+            now,
+            reason=cutoff.reason,
+            instigator=cutoff.instigator,
+            note=note,
+        )
+        await self._context.store.commit([InsertCutoff(cutoff), event])
+
+    # How it is done ----------------------------------------------------------------------------------------
+
+    async def _held(self, session_id: str) -> Held:
+        held = await self._context.store.session(session_id)
+        if held is None:
+            raise NotFound("session", session_id)
+        return held
+
+    def _settled(self, held: Held) -> Session:
+        return lifecycle.settle(held.session, held.cutoffs, self._context.clock.now())
+
+    async def _creation(
+        self, session: Session, client_id: str | None, once: Once | None, now: int
+    ) -> Sequence[Operation]:
+        operations: list[Operation] = []
+        if client_id is None:
+            operations.append(
+                InsertClient(
+                    Client(
+                        id=session.client_id,
+                        created_at=now,
+                        updated_at=now,
+                        last_active_session_id=session.id,
+                    )
+                )
+            )
+        else:
+            operations += await self._on_client(session, client_id, now)
+        operations.append(InsertSession(session))
+        operations.append(self._context.session_event(session, BY_STATUS[session.status], now))
+        if once is not None:
+            operations.append(
+                InsertOnce(digest=once.digest, fingerprint=once.fingerprint, resource_id=session.id, at=now)
+            )
+        return operations
+
+    async def _on_client(self, session: Session, client_id: str, now: int) -> Sequence[Operation]:
+        """Put a session on a client that exists; in single-session mode it takes the others' place."""
+        client = await self._context.store.client(client_id)
+        if client is None:
+            raise NotFound("client", client_id)
+        moved = replace(
+            client,
+            last_active_session_id=session.id,
+            updated_at=max(now, client.updated_at + 1),
+            version=client.version + 1,
+        )
+        # The client's version guards the whole: two creations that both found it empty cannot both succeed.
+        operations: list[Operation] = [UpdateClient(client=moved, expected_version=client.version)]
+        if not self._context.policy.single_session:
+            return operations
+        standing = await self.page(
+            client_id=client_id, statuses=frozenset({Status.ACTIVE, Status.PENDING}), limit=500
+        )
+        for other in standing.items:
+            replaced = lifecycle.finish(other, Trigger.REPLACE, now, instigator=Instigator.USER)
+            operations.append(UpdateSession(session=replaced, expected_version=other.version))
+            operations.append(self._context.session_event(replaced, EventType.SESSION_REPLACED, now))
+        return operations
+
+    async def _repeated(self, once: Once) -> Session | None:
+        done = await self._context.store.once(once.digest)
+        if done is None:
+            return None
+        if done.fingerprint != once.fingerprint:
+            raise IdempotencyMismatch(
+                "Idempotency-Key", "This idempotency key was used before for a different request."
+            )
+        return await self.get(done.resource_id)
+
+    async def _finish(
+        self, session_id: str, trigger: Trigger, instigator: Instigator, note: str | None
+    ) -> Session:
+        def change(session: Session, now: int) -> Session:
+            return lifecycle.finish(session, trigger, now, instigator=instigator, note=note)
+
+        return await self._change(session_id, change, None)
+
+    async def _change(
+        self, session_id: str, change: Callable[[Session, int], Session], kind: EventType | None
+    ) -> Session:
+        """Settle, change, compare-and-swap; again where somebody else was faster."""
+        for _ in range(ATTEMPTS):
+            held = await self._held(session_id)
+            now = self._context.clock.now()
+            session = lifecycle.settle(held.session, held.cutoffs, now)
+            changed = change(session, now)
+            if changed is session:
+                return session
+            event = self._context.session_event(changed, kind or BY_STATUS[changed.status], now)
+            update = UpdateSession(session=changed, expected_version=session.version)
+            try:
+                await self._context.store.commit([update, event])
+            except Refused:
+                continue
+            return changed
+        raise Conflict
+
+
+def cut_user(
+    context: Context, user_id: str, now: int, *, reason: Reason, note: str | None = None
+) -> Sequence[Operation]:
+    """The operations that end all sessions of a user: one row and one event."""
+    cutoff = Cutoff(
+        kind=SubjectKind.USER,
+        subject=user_id,
+        at=now,
+        status=Status.REVOKED,
+        reason=reason,
+        instigator=Instigator.APPLICATION,
+        note=note,
+    )
+    event = context.event(
+        EventType.USER_SESSIONS_ENDED,
+        now,
+        user_id=user_id,
+        reason=reason,
+        instigator=cutoff.instigator,
+        note=note,
+    )
+    return [InsertCutoff(cutoff), event]
+
+
+def _refusal(refused: Refused, session: Session) -> Exception:
+    match refused.why:
+        case Refused.USER_MISSING:
+            return NotFound("user", session.user_id)
+        case Refused.USER_BANNED:
+            return UserBanned(f"The user {session.user_id} is banned and cannot hold sessions.")
+        case Refused.CLIENT_MISSING:
+            return NotFound("client", session.client_id)
+        case _:
+            return Conflict()

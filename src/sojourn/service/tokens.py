@@ -1,0 +1,136 @@
+"""Session tokens: sign them from live sessions, verify them against the sessions as they stand now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sojourn.core import lifecycle
+from sojourn.core.claims import session_claims
+from sojourn.core.errors import InvalidSessionToken, NotFound, SojournError
+from sojourn.core.session import Session
+from sojourn.service.context import Context
+from sojourn.service.signing_keys import SigningKeys
+from sojourn.tokens import jws
+
+_log = logging.getLogger("sojourn.tokens")
+_JTI_BYTES = 10
+"""80 bits, 20 hex digits, as the published tokens have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSettings:
+    """How tokens are made: `version` 1 or 2 of the claims; `issuer` is the `iss` claim."""
+
+    issuer: str
+    version: int = 2
+
+
+class Tokens:
+    """Sign and verify session tokens."""
+
+    def __init__(self, context: Context, keys: SigningKeys, settings: TokenSettings) -> None:
+        self._context = context
+        self._keys = keys
+        self._settings = settings
+        self._touching: dict[str, asyncio.Task[None]] = {}
+
+    async def create(
+        self, session_id: str, *, expires_in_seconds: int | None = None, origin: str | None = None
+    ) -> str:
+        """A new token (compact JWS) for a live session; every call signs anew with its own `jti`.
+
+        `expires_in_seconds` replaces the policy's lifetime; `exp` is never after the session's `expire_at`.
+        `origin` becomes `azp`. Counts as activity. Raises NotFound when there is no such session or it has
+        ended: to a token request the two are the same (wire/backend-api.md section 7, question 3).
+        """
+        held = await self._context.store.session(session_id)
+        if held is None:
+            raise NotFound("session", session_id)
+        now = self._context.clock.now()
+        session = lifecycle.settle(held.session, held.cutoffs, now)
+        if not session.live:
+            raise NotFound("live session", session_id)
+        claims = session_claims(
+            session,
+            issuer=self._settings.issuer,
+            now_seconds=self._context.clock.wall() // 1000,
+            lifetime_seconds=expires_in_seconds or self._context.policy.token_lifetime_seconds,
+            jti=self._context.entropy.bytes(_JTI_BYTES).hex(),
+            version=self._settings.version,
+            azp=origin,
+        )
+        # No await between the read and the signature: no end of the session can be acknowledged in between
+        # by this process. adr/0006 has the figures for signing in the loop.
+        token = jws.sign(claims, self._keys.ring.current, category=jws.SESSION)
+        self._note_activity(session, now)
+        return token
+
+    async def verify(self, token: str) -> Mapping[str, object]:
+        """The claims of a session token that is good now and whose session lives. Raises
+        InvalidSessionToken."""
+        claims = await self._open(token)
+        session_id = claims.get("sid")
+        held = await self._context.store.session(session_id) if isinstance(session_id, str) else None
+        if held is None:
+            raise InvalidSessionToken
+        now = self._context.clock.now()
+        session = lifecycle.settle(held.session, held.cutoffs, now)
+        if not session.live or claims.get("sub") != session.user_id:
+            raise InvalidSessionToken
+        self._note_activity(session, now)
+        return claims
+
+    async def verify_session(self, session_id: str, token: str) -> Session:
+        """The live session that the token was made from (operation VerifySession).
+
+        Raises NotFound when there is no such session, the token is another's, or the session has ended, and
+        InvalidSessionToken when the token itself is not good.
+        """
+        claims = await self._open(token)
+        held = await self._context.store.session(session_id)
+        if held is None or claims.get("sid") != session_id or claims.get("sub") != held.session.user_id:
+            raise NotFound("session", session_id)
+        now = self._context.clock.now()
+        session = lifecycle.settle(held.session, held.cutoffs, now)
+        if not session.live:
+            raise NotFound("live session", session_id)
+        self._note_activity(session, now)
+        return session
+
+    async def settle(self) -> None:
+        """Wait until the activity noted so far is written."""
+        while self._touching:
+            await asyncio.gather(*self._touching.values(), return_exceptions=True)
+
+    async def _open(self, token: str) -> Mapping[str, object]:
+        try:
+            try:
+                verified = jws.verify(token, self._keys.public)
+            except jws.TokenError as error:
+                if error.reason is not jws.Reason.JWK_KID_MISMATCH or not await self._keys.reload():
+                    raise
+                verified = jws.verify(token, self._keys.public)
+            jws.check_category(verified.header, jws.SESSION)
+            jws.check(verified.claims, now_ms=self._context.clock.wall(), issuer=self._settings.issuer)
+        except jws.TokenError as error:
+            raise InvalidSessionToken(f"The session token is refused: {error.reason.value}.") from None
+        return verified.claims
+
+    def _note_activity(self, session: Session, now: int) -> None:
+        """Write the activity behind the answer, at most once in the policy's interval."""
+        interval = self._context.policy.touch_interval_seconds * 1000
+        if now - session.last_active_at < interval or session.id in self._touching:
+            return
+        task = asyncio.create_task(self._touch(session.id, now))
+        self._touching[session.id] = task
+        task.add_done_callback(lambda _: self._touching.pop(session.id, None))
+
+    async def _touch(self, session_id: str, now: int) -> None:
+        try:
+            await self._context.store.touch(session_id, now=now)
+        except SojournError as error:
+            # The token stands on its own; what is lost is one minute of accuracy of an inactivity limit.
+            _log.warning("activity not written", extra={"session_id": session_id, "error": error.code})
