@@ -1,0 +1,147 @@
+"""Configuration: every setting with its default and its unit, from a TOML file and then SOJOURN_*
+variables."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from sojourn.core.errors import ConfigurationError, Invalid
+from sojourn.core.policy import Policy
+from sojourn.tokens.envelope import MasterKey
+
+PREFIX = "SOJOURN_"
+POLICY_PREFIX = "SOJOURN_POLICY_"
+FILE_VARIABLE = "SOJOURN_CONFIG"
+_LISTS = ("secret_key", "allowed_origins")
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. Each has a line in the TOML file and an environment variable with its name in capitals
+    behind `SOJOURN_`; the variable wins. Lists are comma separated in variables."""
+
+    database_url: str = "sqlite:///sojourn.db"
+    """`sqlite:///relative.db`, `sqlite:////absolute.db` or `memory://`."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8787
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    """Processes that serve one database."""
+    secret_key: tuple[str, ...] = ()
+    """Keys that callers of the Backend API may present; several at once, so that they can be rolled."""
+    publishable_key: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of the browsers' pages, for the Frontend API."""
+    master_key: str | None = None
+    """32 bytes in base64; encrypts the keys in the database."""
+    issuer: str | None = None
+    """The `iss` of tokens; None: https:// and the host in the publishable key."""
+    token_version: Literal[1, 2] = 2
+    """Version of the claims in session tokens."""
+    migrate: bool = True
+    """Bring an empty or older database up to date when it is opened."""
+    sweep: bool = True
+    """Write ended sessions back, announce and purge them in this process."""
+    sweep_interval_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    graceful_stop_seconds: Annotated[int, msgspec.Meta(ge=0)] = 30
+    """How long requests in flight may take after the signal to stop."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "text"
+    policy: dict[str, Any] = {}
+    """Lifetimes and limits by their names in `Policy`; SOJOURN_POLICY_… as a variable."""
+
+    def __repr__(self) -> str:
+        """Blind: two of the settings are secrets."""
+        return f"Config(database_url={self.database_url!r}, host={self.host!r}, port={self.port})"
+
+    def build_policy(self) -> Policy:
+        """The policy. Raises ConfigurationError naming the setting that does not fit."""
+        known = set(Policy.__dataclass_fields__)
+        for name in self.policy:
+            if name not in known:
+                raise ConfigurationError(f"policy.{name} is not a setting.")
+        try:
+            settings = {
+                name: msgspec.convert(value, _POLICY_TYPES[name], strict=False)
+                for name, value in self.policy.items()
+            }
+            return Policy(**settings)
+        except (msgspec.ValidationError, Invalid) as error:
+            raise ConfigurationError(f"policy: {error}") from None
+
+    def build_master_key(self) -> MasterKey | None:
+        """The master key. Raises ConfigurationError, which never repeats the text."""
+        if self.master_key is None:
+            return None
+        try:
+            return MasterKey.parse(self.master_key)
+        except ValueError as error:
+            raise ConfigurationError(f"SOJOURN_MASTER_KEY: {error}") from None
+
+
+_POLICY_TYPES: dict[str, Any] = {
+    name: (
+        bool
+        if name == "single_session"
+        else int | None
+        if name in ("inactivity_seconds", "abandonment_seconds")
+        else int
+    )
+    for name in Policy.__dataclass_fields__
+}
+
+
+def load(path: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
+    """Read the file, if one is named here or by SOJOURN_CONFIG, then the variables.
+
+    Raises ConfigurationError naming an unknown setting or one with an unusable value; the values themselves
+    are not repeated, as they may be secrets.
+    """
+    given = os.environ if environment is None else environment
+    named = path or given.get(FILE_VARIABLE)
+    settings = _read(Path(named)) if named else {}
+    policy = settings.setdefault("policy", {})
+    known = {field.name for field in msgspec.structs.fields(Config)}
+    for variable, value in given.items():
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        if variable.startswith(POLICY_PREFIX):
+            policy[variable.removeprefix(POLICY_PREFIX).lower()] = value
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in known or name == "policy" or variable != variable.upper():
+            raise ConfigurationError(f"{variable} is not a setting of sojourn.")
+        if name in _LISTS:
+            settings[name] = [part for item in value.split(",") if (part := item.strip())]
+        elif value != "":
+            settings[name] = value
+    if isinstance(settings.get("secret_key"), str):
+        settings["secret_key"] = [settings["secret_key"]]
+    return _convert(settings)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The configuration file {path} is not TOML: {error}.") from None
+
+
+def _convert(settings: dict[str, Any]) -> Config:
+    fields = {field.name: field for field in msgspec.structs.fields(Config)}
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name not in fields:
+            raise ConfigurationError(f"{name} is not a setting of sojourn.")
+        try:
+            values[name] = msgspec.convert(value, fields[name].type, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"{name}: {error}.") from None
+    return Config(**values)

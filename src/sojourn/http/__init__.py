@@ -1,0 +1,1 @@
+"""The HTTP surfaces: a small ASGI application over the services."""

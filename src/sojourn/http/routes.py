@@ -1,0 +1,120 @@
+"""Operations and the table that finds them: a look-up a path segment, however many operations there are.
+
+Walking a list of 45 compiled routes costs as much as everything else a read does; adr/0003 has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from sojourn.core.keys import ApiKey, ApiKeyKind
+from sojourn.http import problems
+from sojourn.http.versions import Version
+from sojourn.http.wire import query_of
+from sojourn.runtime import Sojourn
+from sojourn.service.context import Once
+
+KIB = 1024
+BODY_LIMIT = 64 * KIB
+METADATA_LIMIT = 1024 * KIB
+
+
+@dataclass(slots=True)
+class Call:
+    """A request as an operation sees it."""
+
+    sojourn: Sojourn
+    parameters: list[str]
+    """The variable segments of the path, decoded, from left to right."""
+    raw_query: bytes
+    body: bytes
+    version: Version
+    key: ApiKey | None
+    once: Once | None = None
+
+    @property
+    def id(self) -> str:
+        """The first variable segment."""
+        return self.parameters[0]
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters of the query string."""
+        return query_of(self.raw_query)
+
+
+Handler = Callable[[Call], Awaitable[object]]
+SECRET = frozenset({ApiKeyKind.SECRET})
+VERIFIER = frozenset({ApiKeyKind.SECRET, ApiKeyKind.VERIFIER})
+PUBLIC: frozenset[ApiKeyKind] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation: `path` has `{…}` for variable segments; `keys` says which kinds of key may call it,
+    none for everybody; `name` is the published operation id."""
+
+    method: str
+    path: str
+    name: str
+    handler: Handler
+    keys: frozenset[ApiKeyKind] = SECRET
+    body_limit: int = BODY_LIMIT
+    creates: bool = False
+    """Honours `Idempotency-Key`."""
+    cache: bytes = b"no-store"
+    """The Cache-Control of a success."""
+
+
+@dataclass(slots=True)
+class _Node:
+    literal: dict[str, _Node] = field(default_factory=dict)
+    variable: _Node | None = None
+    operations: dict[str, Operation] = field(default_factory=dict)
+
+
+class Table:
+    """All operations by path and method."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._root = _Node()
+        self.operations = tuple(operations)
+        for operation in self.operations:
+            self._add(operation)
+
+    def find(self, method: str, path: str, raw_path: bytes) -> tuple[Operation, list[str]]:
+        """The operation and the variable segments. Raises Problem 404 or 405.
+
+        A literal segment wins over a variable one. Segments are split before they are decoded, so that an
+        encoded slash stays inside of its segment.
+        """
+        segments = path.split("/") if b"%" not in raw_path else raw_path.decode("latin-1").split("/")
+        node = self._root
+        parameters: list[str] = []
+        for segment in segments[1:]:
+            following = node.literal.get(segment)
+            if following is None:
+                following = node.variable
+                if following is None or not segment:
+                    raise problems.route_unknown(path)
+                parameters.append(unquote(segment) if "%" in segment else segment)
+            node = following
+        operation = node.operations.get(method)
+        if operation is None:
+            if not node.operations:
+                raise problems.route_unknown(path)
+            raise problems.method_unknown(method, list(node.operations))
+        return operation, parameters
+
+    def _add(self, operation: Operation) -> None:
+        node = self._root
+        for segment in operation.path.split("/")[1:]:
+            if segment.startswith("{"):
+                node.variable = node.variable or _Node()
+                node = node.variable
+            else:
+                node = node.literal.setdefault(segment, _Node())
+        if operation.method in node.operations:
+            raise ValueError(f"{operation.method} {operation.path} is there twice")
+        node.operations[operation.method] = operation

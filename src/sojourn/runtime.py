@@ -1,0 +1,167 @@
+"""Sojourn: the composition root. Opens store, clock and key ring and hands out the services."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from sojourn import config as configuration
+from sojourn.config import Config
+from sojourn.core.errors import ConfigurationError, Unavailable
+from sojourn.core.keys import Instance
+from sojourn.core.policy import Policy
+from sojourn.service import instance as instances
+from sojourn.service.api_keys import ApiKeys
+from sojourn.service.clients import Clients
+from sojourn.service.context import Context
+from sojourn.service.event_log import EventLog
+from sojourn.service.ports import Clock, Entropy, Store
+from sojourn.service.sessions import Sessions
+from sojourn.service.signing_keys import SigningKeys
+from sojourn.service.sweeper import Sweeper
+from sojourn.service.system import SystemClock, SystemEntropy
+from sojourn.service.tokens import Tokens, TokenSettings
+from sojourn.service.users import Users
+from sojourn.stores.memory import MemoryStore
+from sojourn.tokens.envelope import MasterKey
+
+MEMORY = "memory://"
+"""The database URL of a store that is gone with its process."""
+
+
+class Sojourn:
+    """A running instance: `sessions`, `tokens`, `users`, `clients`, `keys`, `api_keys`, `events`.
+
+    Made by `Sojourn.open`; belongs to the event loop that it was opened in.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        started: instances.Started,
+        api_keys: ApiKeys,
+        keys: SigningKeys,
+        settings: TokenSettings,
+        sweeper: Sweeper,
+    ) -> None:
+        self._context = context
+        self.instance: Instance = started.instance
+        self.new_secret_key: str | None = started.new_secret_key
+        """The secret key that this very start made; its text is kept nowhere."""
+        self.issuer: str = settings.issuer
+        self.policy: Policy = context.policy
+        self.sessions = Sessions(context)
+        self.clients = Clients(context)
+        self.users = Users(context)
+        self.tokens = Tokens(context, keys, settings)
+        self.api_keys = api_keys
+        self.keys = keys
+        self.events = EventLog(context)
+        self.sweeper = sweeper
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        database_url: str | None = None,
+        *,
+        config: Config | None = None,
+        policy: Policy | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+    ) -> AsyncGenerator[Sojourn]:
+        """Open a database and serve sessions from it until the block ends.
+
+            async with Sojourn.open("sqlite:///app.db") as sojourn:
+                user = await sojourn.users.ensure(external_id="42")
+                session = await sojourn.sessions.create(user_id=user.id)
+
+        Settings come from `config`, by default from the SOJOURN_* variables; `database_url` and `policy` win
+        over them. An empty or older database is migrated. Raises ConfigurationError and its kin.
+        """
+        settings = config or configuration.load()
+        if database_url is not None:
+            settings = msgspec.structs.replace(settings, database_url=database_url)
+        clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+        store = await open_store(settings)
+        try:
+            context = Context(store, clock, entropy, policy or settings.build_policy())
+            sojourn = await cls._start(context, settings)
+            sweeping = asyncio.create_task(sojourn.sweeper.run()) if settings.sweep else None
+            try:
+                yield sojourn
+            finally:
+                if sweeping is not None:
+                    sweeping.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await sweeping
+                await sojourn.tokens.settle()
+        finally:
+            await store.close()
+
+    @classmethod
+    async def _start(cls, context: Context, settings: Config) -> Sojourn:
+        master = settings.build_master_key()
+        api_keys = ApiKeys(context)
+        keys = SigningKeys(context, master)
+        given = instances.Given(
+            secret_keys=settings.secret_key,
+            publishable_key=settings.publishable_key,
+            default_host=f"{settings.host}:{settings.port}",
+            master=master,
+        )
+        started = await instances.start(context, api_keys, keys, given)
+        host = instances.frontend_host(started.instance.publishable_key)
+        return cls(
+            context,
+            started=started,
+            api_keys=api_keys,
+            keys=keys,
+            settings=TokenSettings(
+                issuer=settings.issuer or f"https://{host}", version=settings.token_version
+            ),
+            sweeper=Sweeper(context, interval_seconds=settings.sweep_interval_seconds),
+        )
+
+    async def rekey(self, new: MasterKey | None) -> None:
+        """Put every stored key under a new master key (None: in the clear), all in one step."""
+        await instances.rekey(self._context, self.keys, new)
+
+    async def check(self) -> None:
+        """Whether the store answers. Raises Unavailable when it does not."""
+        if await self._context.store.instance() is None:
+            raise Unavailable("The store holds no instance.")
+
+
+async def open_store(settings: Config) -> Store:
+    """The store that a database URL names, migrated unless that is switched off.
+
+    Raises ConfigurationError for a URL that names none.
+    """
+    url = settings.database_url
+    if url == MEMORY:
+        return MemoryStore()
+    if url.startswith("sqlite:///"):
+        # Late, so that a program on another store never loads it.
+        from sojourn.stores.sqlite import SqliteStore
+
+        return await SqliteStore.open(str(sqlite_path(url)), migrate=settings.migrate)
+    raise ConfigurationError(
+        "database_url has to start with sqlite:/// (three slashes and a relative path, "
+        "four and an absolute one) "
+        "or be memory://."
+    )
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that an sqlite URL names: three slashes are relative, four absolute."""
+    path = url.removeprefix("sqlite:///")
+    if not path or "?" in path:
+        raise ConfigurationError("An sqlite URL names a file and has no parameters.")
+    return Path(path)
