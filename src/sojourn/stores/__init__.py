@@ -1,0 +1,1 @@
+"""Stores: where sessions live. Each one implements `sojourn.service.ports.Store`."""
