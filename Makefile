@@ -23,11 +23,16 @@ $(VENV)/.python-stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev,bench]'
 	@touch $@
 
+# What the service alone needs: a few seconds instead of the whole tool chest.
+$(VENV)/.server-stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server]'
+	@touch $@
+
 $(NODE)/node_modules/.npm-stamp: $(NODE)/package.json $(NODE)/package-lock.json | $(VENV)/.python-stamp
 	cd $(NODE) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-serve: setup  ## run the service on sojourn.db (ARGS='--port 9000' for more)
+serve: $(VENV)/.server-stamp  ## run the service on sojourn.db (ARGS='--port 9000' for more)
 	$(BIN)/sojourn serve $(ARGS)
 
 test: setup  ## all tests, the long ones in their short form (ARGS='-k tokens' for some)

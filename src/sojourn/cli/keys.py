@@ -26,9 +26,12 @@ def list_keys(*, database_url: str | None = None, config: Path | None = None, as
 
     Parameters
     ----------
-    database_url: The database; the setting by default.
-    config: A TOML file with settings.
-    as_json: Print one JSON object.
+    database_url
+        The database; the setting by default.
+    config
+        A TOML file with settings.
+    as_json
+        Print one JSON object.
     """
     keys = asyncio.run(_list(settings(config, database_url=database_url, sweep=False)))
     rows = [
@@ -57,10 +60,14 @@ def create(
 
     Parameters
     ----------
-    kind: secret may do everything, verifier only reads what a verifier needs.
-    database_url: The database; the setting by default.
-    config: A TOML file with settings.
-    as_json: Print one JSON object.
+    kind
+        secret may do everything, verifier only reads what a verifier needs.
+    database_url
+        The database; the setting by default.
+    config
+        A TOML file with settings.
+    as_json
+        Print one JSON object.
     """
     key = asyncio.run(_create(settings(config, database_url=database_url, sweep=False), ApiKeyKind(kind)))
     emit({"kind": kind, "key": key}, as_json=as_json, text=key)
@@ -81,11 +88,16 @@ def rekey(
 
     Parameters
     ----------
-    new_master_key_file: A file with 32 bytes in base64; on the command line others could read the key itself.
-    plain: Store the keys in the clear instead.
-    database_url: The database; the setting by default.
-    config: A TOML file with settings.
-    as_json: Print one JSON object.
+    new_master_key_file
+        A file with 32 bytes in base64; on the command line others could read the key itself.
+    plain
+        Store the keys in the clear instead.
+    database_url
+        The database; the setting by default.
+    config
+        A TOML file with settings.
+    as_json
+        Print one JSON object.
     """
     if (new_master_key_file is None) is not plain:
         raise ConfigurationError("Give either --new-master-key-file or --plain.")

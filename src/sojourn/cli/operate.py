@@ -23,9 +23,12 @@ def migrate(
 
     Parameters
     ----------
-    database_url: The database; the setting by default.
-    config: A TOML file with settings.
-    as_json: Print one JSON object.
+    database_url
+        The database; the setting by default.
+    config
+        A TOML file with settings.
+    as_json
+        Print one JSON object.
     """
     chosen = settings(config, database_url=database_url, migrate=True)
     asyncio.run(_migrate(chosen))
@@ -42,9 +45,12 @@ def sweep(
 
     Parameters
     ----------
-    database_url: The database; the setting by default.
-    config: A TOML file with settings.
-    as_json: Print one JSON object.
+    database_url
+        The database; the setting by default.
+    config
+        A TOML file with settings.
+    as_json
+        Print one JSON object.
     """
     chosen = settings(config, database_url=database_url, sweep=False)
     swept, purged = asyncio.run(_sweep(chosen))

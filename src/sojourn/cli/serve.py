@@ -36,11 +36,16 @@ def serve(
 
     Parameters
     ----------
-    host: The address to listen on.
-    port: The port to listen on.
-    database_url: sqlite:///relative.db, sqlite:////absolute.db or memory://.
-    workers: Processes that serve the one database.
-    config: A TOML file with settings.
+    host
+        The address to listen on.
+    port
+        The port to listen on.
+    database_url
+        sqlite:///relative.db, sqlite:////absolute.db or memory://.
+    workers
+        Processes that serve the one database.
+    config
+        A TOML file with settings.
     """
     chosen = settings(config, host=host, port=port, database_url=database_url, workers=workers)
     telemetry.configure(level=chosen.log_level, style=chosen.log_format)
@@ -105,7 +110,7 @@ Python (pip install clerk-backend-api):
 
     from clerk_backend_api import Clerk
     clerk = Clerk(bearer_auth="{secret_key}", server_url="{base}/v1")
-    user = clerk.users.create(request={{"external_id": "42"}})
+    user = clerk.users.create(external_id="42")
     session = clerk.sessions.create(request={{"user_id": user.id}})
     print(clerk.sessions.create_token(session_id=session.id).jwt)
 

@@ -90,6 +90,8 @@ class App:
             (b"clerk-trace-id", trace.encode()),
             *extra,
         ]
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s %s %d", scope["method"], scope["path"], status, extra={"request_id": trace})
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 

@@ -16,7 +16,7 @@ from sojourn.core.errors import clip
 from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, Instance, StoredKey
 from sojourn.core.lifecycle import Cutoff, Cutoffs, SubjectKind
-from sojourn.core.session import Actor, Session
+from sojourn.core.session import Actor, Ending, Session
 from sojourn.service.ports import (
     AppendEvent,
     DeleteUser,
@@ -149,6 +149,7 @@ class _Change:
             or not stored.live
             or stored.version != operation.expected_version
             or operation.expected_active_at not in (None, stored.last_active_at)
+            or self._ended_before(stored, wanted.ending)
         ):
             raise Refused(Refused.CHANGED, operation)
         changed = replace(
@@ -256,6 +257,11 @@ class _Change:
         if key in table:
             raise ValueError(f"{clip(key)} is stored already; ids are never used twice")
         self._journal.put(table, key, value)
+
+    def _ended_before(self, session: Session, ending: Ending | None) -> bool:
+        """Whether a cutoff has ended the session already: whoever has read that end never reads a later one."""
+        ends = [max(cutoff.at, session.created_at) for cutoff in self._tables.covering(session)]
+        return bool(ends) and (ending is None or ending.at > min(ends))
 
     def _claim_identifiers(self, user: User, operation: InsertUser | UpdateUser) -> None:
         for identifier in user.identifiers():

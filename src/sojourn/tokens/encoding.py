@@ -39,9 +39,15 @@ def b64url_decode(text: bytes) -> bytes:
 def encode_json(value: object) -> bytes:
     """Encode as compact JSON in UTF-8.
 
-    Raises TypeError for a value that JSON does not have, ValueError for text that UTF-8 cannot carry.
+    Raises TypeError for a value that JSON does not have, ValueError for text that UTF-8 cannot carry and for
+    nesting deeper than `MAX_DEPTH`. NaN and Infinity become null.
     """
-    return _ENCODER.encode(value)
+    try:
+        raw = _ENCODER.encode(value)
+    except RecursionError:
+        raise ValueError("JSON nested too deeply") from None
+    _check_depth(raw)
+    return raw
 
 
 def decode_object(raw: bytes) -> dict[str, object]:
@@ -51,11 +57,10 @@ def decode_object(raw: bytes) -> dict[str, object]:
     of range, a member named twice at any depth (RFC 8259, section 4, leaves their meaning open), and nesting
     deeper than `MAX_DEPTH`.
     """
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(raw):
-        raise ValueError("JSON nested too deeply")
+    _check_depth(raw)
     try:
         value = _DECODER.decode(raw)
-    except RecursionError:
+    except RecursionError:  # far below its limit here, unless the caller's own stack is nearly full
         raise ValueError("JSON nested too deeply") from None
     refuse_duplicates(raw, value)
     return value
@@ -72,16 +77,17 @@ def refuse_duplicates(raw: bytes, value: object) -> None:
         json.loads(raw, object_pairs_hook=_unique_members)
 
 
-def _is_too_deep(raw: bytes) -> bool:
+def _check_depth(raw: bytes) -> None:
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(raw):
         if raw[match.start()] in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
-                return True
+                raise ValueError("JSON nested too deeply")
         elif raw[match.start()] in b"]}":
             depth -= 1
-    return False
 
 
 def _unique_members(members: list[tuple[str, object]]) -> None:
@@ -99,6 +105,5 @@ _FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING: Final = (b"", b"", b"==", b"=")
 # By surplus: two characters carry 8 of 12 bits, three carry 16 of 18; the rest of the last one must be zero.
 _LAST_CHARACTERS: Final = (b"", b"", _ALPHABET[::16], _ALPHABET[::4])
-# The string alternative always matches up to a quote or the end, so that a search over any input stays
-# linear.
+# A string is matched up to its quote or else to the end, so that a search over any input stays linear.
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)

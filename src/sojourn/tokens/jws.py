@@ -27,6 +27,7 @@ from sojourn.tokens.keys import ALGORITHMS, MAX_KID_LENGTH, PublicKey, SigningKe
 
 __all__ = [
     "M2M",
+    "MAX_HEADER_BYTES",
     "MAX_TOKEN_BYTES",
     "SESSION",
     "TEMPLATE",
@@ -117,8 +118,9 @@ Keys: TypeAlias = Callable[[str], PublicKey | None] | Mapping[str, PublicKey]
 def sign(claims: Mapping[str, object], key: SigningKey, *, category: str) -> str:
     """Return a compact token of `claims`, its header exactly `alg`, `cat`, `kid` and `typ`.
 
-    Raises TypeError for a claim that JSON does not have, and ValueError for text that UTF-8 cannot carry or a
-    token over `MAX_TOKEN_BYTES`, which no verifier would take. NaN and Infinity become null.
+    Raises TypeError for a claim that JSON does not have, and ValueError for text that UTF-8 cannot carry and
+    for what `verify` would not take back: a token over `MAX_TOKEN_BYTES` or claims nested too deeply. NaN and
+    Infinity become null.
     """
     body = encode_json(claims if isinstance(claims, dict) else dict(claims))
     signing_input = b"%b.%b" % (_header_segment(key.algorithm, key.kid, category), b64url_encode(body))

@@ -1,0 +1,17 @@
+-- The append-only log.
+
+-- name: event_insert
+INSERT INTO events (
+    id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note, request_id
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: event_page
+SELECT
+    position, id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note,
+    request_id
+FROM events WHERE position > ? ORDER BY position LIMIT ?
+
+-- The epoch and the newest position ever given; SQLite keeps the latter, in the same transaction.
+-- name: event_bounds
+SELECT
+    (SELECT epoch FROM instance), ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)

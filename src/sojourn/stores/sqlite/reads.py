@@ -1,0 +1,152 @@
+"""Reading: in the event loop where an answer takes microseconds, in a thread where it may take more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import apsw
+
+from sojourn.core.lifecycle import NO_CUTOFFS
+from sojourn.core.session import Status
+from sojourn.service.ports import Held, SessionPage, SessionQuery
+from sojourn.stores.sql import queries
+from sojourn.stores.sqlite import rows
+from sojourn.stores.sqlite.driver import Connection
+from sojourn.stores.sqlite.faults import fault
+
+_SQL = queries("sqlite")
+
+_NEAR_STEPS = 50_000
+"""Instructions of SQLite's machine that a list may take in the event loop, about half a millisecond. Past
+that it is broken off and asked again in the thread: how much it walks cannot be told from the question."""
+_NEAR_ROWS = 100
+
+_Rows = list[tuple[Any, ...]]
+_Every = frozenset(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement with its bindings."""
+
+    sql: str
+    bindings: Any = field(default=())
+
+
+class Reads:
+    """Two reading connections: `near` for the event loop, `far` for the thread. Both may be the same one
+    where the executor runs everything on the spot."""
+
+    def __init__(self, near: Connection, far: Connection, executor: Executor) -> None:
+        self._near = near
+        self._far = far
+        self._executor = executor
+        self._execute = near.cursor().execute
+        if near is not far:
+            near.set_busy_timeout(0)
+
+    async def point(self, sql: str, bindings: Any = ()) -> _Rows:
+        """Rows of a read that touches a handful of pages, in the event loop."""
+        try:
+            return self._execute(sql, bindings).fetchall()
+        except apsw.BusyError:
+            # The log is being recovered after another process died; that is worth waiting for, in the thread.
+            return (await self.far(Statement(sql, bindings)))[0]
+        except apsw.Error as error:
+            raise fault(error) from error
+
+    async def near(self, *statements: Statement) -> list[_Rows]:
+        """Rows of each statement, from one snapshot: in the event loop unless it takes long."""
+        self._near.set_progress_handler(_break_off, _NEAR_STEPS)
+        try:
+            return _fetch(self._near, statements)
+        except (apsw.BusyError, apsw.InterruptError):
+            pass
+        except apsw.Error as error:
+            raise fault(error) from error
+        finally:
+            self._near.set_progress_handler(None)
+        return await self.far(*statements)
+
+    async def far(self, *statements: Statement) -> list[_Rows]:
+        """Rows of each statement, from one snapshot, fetched in the thread."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, _fetch, self._far, statements)
+        except apsw.Error as error:
+            raise fault(error) from error
+
+    async def session(self, session_id: str) -> Held | None:
+        """One session with its cutoffs."""
+        found = await self.point(_SQL["session_get"], (session_id,))
+        if not found:
+            return None
+        if not found[0][rows.SESSION_WIDTH]:
+            return Held(rows.session_of(found[0]), NO_CUTOFFS)
+        found = await self.point(_SQL["session_get_held"], (session_id,))
+        return rows.held_of(found[0]) if found else None
+
+    async def sessions(self, query: SessionQuery) -> SessionPage:
+        """A page of sessions, with their number where it is asked for."""
+        statuses = (_Every if query.statuses is None else query.statuses) - query.excluded
+        if not statuses:
+            return SessionPage([], 0 if query.count else None)
+        bindings = {
+            "user_id": query.user_id,
+            "client_id": query.client_id,
+            "statuses": rows.document(sorted(statuses)),
+            "now": query.now,
+            "limit": query.limit,
+            "offset": query.offset,
+        }
+        filters = (query.user_id is not None, query.client_id is not None, statuses != _Every)
+        fetch = self.near if (filters[0] or filters[1]) and query.limit <= _NEAR_ROWS else self.far
+        statements = [Statement(session_page(filters, held=filters[2]), bindings)]
+        if query.count:
+            statements.append(Statement(session_count(filters), bindings))
+        page, *count = await fetch(*statements)
+        total = count[0][0][0] if count else None
+        if filters[2]:
+            return SessionPage([rows.held_of(row) for row in page], total)
+        if not any(row[rows.SESSION_WIDTH] for row in page):
+            return SessionPage([Held(rows.session_of(row), NO_CUTOFFS) for row in page], total)
+        (page,) = await fetch(Statement(session_page(filters, held=True), bindings))
+        return SessionPage([rows.held_of(row) for row in page], total)
+
+
+@cache
+def session_page(filters: tuple[bool, bool, bool], *, held: bool) -> str:
+    """The statement of a page, filtered by user, client and settled status; `held`: with the cutoffs."""
+    columns = _SQL["session_page_held" if held else "session_page"]
+    return f"{columns} {_where(filters)} ORDER BY s.seq DESC LIMIT :limit OFFSET :offset"
+
+
+@cache
+def session_count(filters: tuple[bool, bool, bool]) -> str:
+    """The statement that counts what `session_page` pages."""
+    return f"{_SQL['session_count_held' if filters[2] else 'session_count']} {_where(filters)}"
+
+
+def _where(filters: tuple[bool, bool, bool]) -> str:
+    conditions = ("s.user_id = :user_id", "s.client_id = :client_id", _SQL["status_filter"])
+    chosen = [text for text, wanted in zip(conditions, filters, strict=True) if wanted]
+    return f"WHERE {' AND '.join(chosen)}" if chosen else ""
+
+
+def _fetch(connection: Connection, statements: Sequence[Statement]) -> list[_Rows]:
+    if len(statements) == 1:
+        return [connection.execute(statements[0].sql, statements[0].bindings).fetchall()]
+    connection.execute("BEGIN").fetchall()
+    try:
+        return [connection.execute(one.sql, one.bindings).fetchall() for one in statements]
+    finally:
+        connection.execute("COMMIT").fetchall()
+
+
+def _break_off() -> bool:
+    return True

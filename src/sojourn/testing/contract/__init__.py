@@ -1,0 +1,47 @@
+"""The contract of a store as a suite of tests: everything that `sojourn.service.ports` promises in prose.
+
+    from sojourn.testing.contract import StoreContract
+
+    class TestMyStore(StoreContract):
+        async def open_store(self, path: Path) -> Store:
+            return await MyStore.open(path / "sessions.db")
+
+Each test gets a new, empty store. The tests are coroutines and run under anyio's pytest plugin on asyncio.
+"""
+
+import pytest
+
+# Before the modules are imported, or a broken promise would be reported without the two values that differ.
+pytest.register_assert_rewrite(__name__)
+
+from sojourn.testing.contract.commits import CommitContract  # noqa: E402
+from sojourn.testing.contract.cutoffs import CutoffContract  # noqa: E402
+from sojourn.testing.contract.directory import DirectoryContract  # noqa: E402
+from sojourn.testing.contract.keys import KeyContract  # noqa: E402
+from sojourn.testing.contract.listing import ListingContract  # noqa: E402
+from sojourn.testing.contract.log import LogContract  # noqa: E402
+from sojourn.testing.contract.purging import PurgeContract  # noqa: E402
+from sojourn.testing.contract.races import RaceContract  # noqa: E402
+from sojourn.testing.contract.sessions import SessionContract  # noqa: E402
+from sojourn.testing.contract.settling import SettlingContract  # noqa: E402
+from sojourn.testing.contract.sweeping import SweepContract  # noqa: E402
+from sojourn.testing.contract.touching import TouchContract  # noqa: E402
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(
+    CommitContract,
+    CutoffContract,
+    DirectoryContract,
+    KeyContract,
+    ListingContract,
+    LogContract,
+    PurgeContract,
+    RaceContract,
+    SessionContract,
+    SettlingContract,
+    SweepContract,
+    TouchContract,
+):
+    """What every store does. Subclass it and give `open_store`."""
