@@ -1,4 +1,5 @@
-"""What every test may count on: one event loop, no deadlines, fault markers by file, tools that CI must have."""
+"""What every test may count on: one event loop, no deadlines, fault markers by file, tools that CI must
+have."""
 
 import os
 from pathlib import Path

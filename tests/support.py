@@ -52,7 +52,7 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Generator[Serv
     publishable = "pk_test_" + base64.b64encode(f"127.0.0.1:{port}$".encode()).decode()
     database, log = folder / "sojourn.db", folder / "server.log"
     settings = {
-        "SOJOURN_DATABASE_URL": f"sqlite:///{database}"  # absolute: four slashes,
+        "SOJOURN_DATABASE_URL": f"sqlite:///{database}",  # absolute: four slashes
         "SOJOURN_SECRET_KEY": secret,
         "SOJOURN_PUBLISHABLE_KEY": publishable,
         **environment,

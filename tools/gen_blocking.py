@@ -23,7 +23,7 @@ SERVICES = {
     "api_keys": ("api_keys", "ApiKeys"),
     "sweeper": ("sweeper", "Sweeper"),
 }
-HEAD = '''# Written by tools/gen_blocking.py from the services; do not edit.
+HEAD = """# Written by tools/gen_blocking.py from the services; do not edit.
 from contextlib import AbstractContextManager
 
 {imports}
@@ -44,7 +44,7 @@ def open(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
 ) -> AbstractContextManager[BlockingSojourn]: ...
-'''
+"""
 ALWAYS = {
     "Config": "sojourn.config",
     "Instance": "sojourn.core.keys",

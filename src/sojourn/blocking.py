@@ -6,9 +6,10 @@
         user = sojourn.users.ensure(external_id="42")
         session = sojourn.sessions.create(user_id=user.id)
 
-There is no second implementation: an event loop runs in a thread of its own and does the work, so that any number
-of threads may call at once. A call costs a change of threads, about a tenth of a millisecond. Open it after a fork,
-not before. The types are in blocking.pyi, which `tools/gen_blocking.py` writes from the services.
+There is no second implementation: an event loop runs in a thread of its own and does the work, so that any
+number of threads may call at once. A call costs a change of threads, about a tenth of a millisecond. Open it
+after a fork, not before. The types are in blocking.pyi, which `tools/gen_blocking.py` writes from the
+services.
 """
 
 from __future__ import annotations

@@ -72,7 +72,10 @@ async def rekey(context: Context, signing: SigningKeys, new: MasterKey | None) -
     instance = await context.store.instance()
     if instance is None:
         raise ConfigurationError("The database holds no instance yet; there is nothing to encrypt.")
-    operations: list[Operation] = list(await signing.resealed(new))
+    # What lies in the clear is opened as such only while the instance says so: with a master key in force
+    # a plain value in the database is somebody else's, not ours.
+    old = signing.master if instance.master_key_id is not None else None
+    operations: list[Operation] = list(await signing.resealed(old=old, new=new))
     operations.append(PutInstance(replace(instance, master_key_id=new.id if new else None)))
     await context.store.commit(operations)
 

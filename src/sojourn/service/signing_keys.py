@@ -59,6 +59,11 @@ class SigningKeys:
         await self.load()
         return True
 
+    @property
+    def master(self) -> MasterKey | None:
+        """The master key that the configuration gives."""
+        return self._master
+
     def new(self) -> PutStoredKey:
         """The operation that stores a new current signing key."""
         now = self._context.clock.now()
@@ -74,25 +79,29 @@ class SigningKeys:
             )
         )
 
-    async def resealed(self, master: MasterKey | None) -> Sequence[PutStoredKey]:
-        """The operations that put every stored key under another master key. Raises MasterKeyRefused."""
+    async def resealed(self, *, old: MasterKey | None, new: MasterKey | None) -> Sequence[PutStoredKey]:
+        """The operations that put every stored key under another master key; None stands for in the clear.
+
+        Raises MasterKeyRefused when a stored key is not in the form that `old` says.
+        """
         rows = await self._context.store.stored_keys()
         return [
-            PutStoredKey(replace(row, material=self._close(self._open(row), row.kid, master))) for row in rows
+            PutStoredKey(replace(row, material=self._close(self._open(row, old), row.kid, new)))
+            for row in rows
         ]
 
     def _entry(self, row: StoredKey) -> KeyEntry:
         return KeyEntry(
             kid=row.kid,
             state=KeyState(row.state),
-            key=SigningKey.from_pem(row.kid, self._open(row)),
+            key=SigningKey.from_pem(row.kid, self._open(row, self._master)),
             created_at=row.created_at,
             published_until=row.published_until,
         )
 
-    def _open(self, row: StoredKey) -> bytes:
+    def _open(self, row: StoredKey, master: MasterKey | None) -> bytes:
         try:
-            return envelope.unwrap(row.material, master=self._master, row_id=row.kid)
+            return envelope.unwrap(row.material, master=master, row_id=row.kid)
         except ValueError as error:
             raise MasterKeyRefused(f"The stored key {row.kid} cannot be opened: {error}") from None
 

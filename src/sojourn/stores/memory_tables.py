@@ -259,7 +259,8 @@ class _Change:
         self._journal.put(table, key, value)
 
     def _ended_before(self, session: Session, ending: Ending | None) -> bool:
-        """Whether a cutoff has ended the session already: whoever has read that end never reads a later one."""
+        """Whether a cutoff has ended the session already: whoever has read that end never reads a later
+        one."""
         ends = [max(cutoff.at, session.created_at) for cutoff in self._tables.covering(session)]
         return bool(ends) and (ending is None or ending.at > min(ends))
 

@@ -140,8 +140,8 @@ class Writer:
             await self._in_thread(self._begin_patiently)
 
     def _begin_patiently(self) -> None:
-        # SQLite's own waiting backs off to steps of 100 ms, and a process that writes all the time leaves gaps of
-        # a fraction of one: who waits would be starved.
+        # SQLite's own waiting backs off to steps of 100 ms, and a process that writes all the time leaves
+        # gaps of a fraction of one: who waits would be starved.
         until = time.monotonic() + BUSY_MS / 1000
         while True:
             try:

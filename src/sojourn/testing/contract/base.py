@@ -67,12 +67,14 @@ class ContractBase:
 
 def make_user(user_id: str = "user_a", **changes: Any) -> User:
     """A user with nothing but an id, unless told otherwise."""
-    return User(**{"id": user_id, "created_at": NOW, "updated_at": NOW, **changes})
+    values: dict[str, Any] = {"id": user_id, "created_at": NOW, "updated_at": NOW, **changes}
+    return User(**values)
 
 
 def make_client(client_id: str = "client_a", **changes: Any) -> Client:
     """A client that holds nothing yet."""
-    return Client(**{"id": client_id, "created_at": NOW, "updated_at": NOW, **changes})
+    values: dict[str, Any] = {"id": client_id, "created_at": NOW, "updated_at": NOW, **changes}
+    return Client(**values)
 
 
 def make_session(session_id: str = "sess_a", **changes: Any) -> Session:
@@ -131,7 +133,8 @@ def make_cutoff(kind: SubjectKind = SubjectKind.USER, subject: str | None = None
 
 def make_event(event_id: str, **changes: Any) -> Event:
     """A small event, NOW."""
-    return Event(**{"id": event_id, "type": EventType.SESSION_CREATED, "at": NOW, **changes})
+    values: dict[str, Any] = {"id": event_id, "type": EventType.SESSION_CREATED, "at": NOW, **changes}
+    return Event(**values)
 
 
 # Doing -----------------------------------------------------------------------------------------------------
@@ -221,7 +224,8 @@ async def the_user(store: Store, user_id: str = "user_a") -> User:
 
 async def list_ids(store: Store, now: int = NOW, **query: Any) -> list[str]:
     """Ids of the sessions on one large page."""
-    page = await store.sessions(SessionQuery(**{"now": now, "limit": 500, **query}))
+    asked: dict[str, Any] = {"now": now, "limit": 500, **query}
+    page = await store.sessions(SessionQuery(**asked))
     return [item.session.id for item in page.items]
 
 

@@ -1,4 +1,5 @@
-"""Contract: one row ends every session of a user, a client or the instance created up to it, and none later."""
+"""Contract: one row ends every session of a user, a client or the instance created up to it, and none
+later."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ class CutoffContract(ContractBase):
         assert ended == ["a", "c", "e"]
 
     async def test_a_cutoff_comes_back_as_it_was_given(self, store: Store) -> None:
-        """Kind, subject, instant, status, reason, instigator and note survive; the sequence is the newest creation's."""
+        """Kind, subject, instant, status, reason, instigator and note survive; the sequence is the newest
+        creation's."""
         given = make_cutoff(
             at=NOW + 5,
             status=Status.ENDED,

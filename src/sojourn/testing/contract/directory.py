@@ -81,7 +81,8 @@ def full_user() -> User:
 
 async def user_ids(store: Store, **query: Any) -> list[str]:
     """Ids of the users that a query finds."""
-    return [user.id for user in await store.users(UserQuery(**{"limit": 500, **query}))]
+    asked: dict[str, Any] = {"limit": 500, **query}
+    return [user.id for user in await store.users(UserQuery(**asked))]
 
 
 class DirectoryContract(ContractBase):
@@ -231,7 +232,8 @@ class DirectoryContract(ContractBase):
         assert found.id == winners[0].id
 
     async def test_a_deleted_user_is_gone(self, store: Store) -> None:
-        """The sessions stay for the sweeper, the user and all identifiers go; deleting again is USER_MISSING."""
+        """The sessions stay for the sweeper, the user and all identifiers go; deleting again is
+        USER_MISSING."""
         await store.commit([InsertUser(replace(full_user(), banned=False)), InsertClient(make_client())])
         await insert(store, make_session())
         await store.commit([DeleteUser("user_a")])

@@ -1,4 +1,5 @@
-"""Contract: the log of events is read in one order, and nothing ever appears behind a position already read."""
+"""Contract: the log of events is read in one order, and nothing ever appears behind a position already
+read."""
 
 from __future__ import annotations
 
@@ -233,7 +234,8 @@ class LogContract(ContractBase):
                 await store.events(position, 10)
 
     async def test_a_purge_leaves_no_hole_unnoticed(self, store: Store) -> None:
-        """An event that is purged before older ones (its instant lies further back) is not skipped in silence."""
+        """An event that is purged before older ones (its instant lies further back) is not skipped in
+        silence."""
         await seed(store)
         await log(store, "evt_1", at=NOW - 9)
         await log(store, "evt_2", at=NOW + 9)
@@ -249,7 +251,7 @@ class LogContract(ContractBase):
         """At most `limit` go at once, the oldest first, until none is left."""
         await seed(store)
         await log(store, *(f"evt_{n}" for n in range(7)), at=NOW - 1)
-        left = []
+        left: list[list[str]] = []
         while gone := await purge_events(store, NOW, limit=3):
             assert gone <= 3
             left.append(await event_ids(store))

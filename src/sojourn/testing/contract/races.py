@@ -58,7 +58,8 @@ class RaceContract(ContractBase):
     """Many at once."""
 
     async def test_of_racing_ends_one_wins_and_stays(self, store: Store) -> None:
-        """Of six ends and two other changes from one reading exactly one is made, and an end is not undone."""
+        """Of six ends and two other changes from one reading exactly one is made, and an end is not
+        undone."""
         await seed(store)
         for n in range(ROUNDS):
             await insert(store, make_session(f"sess_{n}"))
@@ -184,7 +185,8 @@ class RaceContract(ContractBase):
         assert len(sequences) == page.total == 40
 
     async def test_what_is_done_once_has_one_winner(self, store: Store) -> None:
-        """Of many creations under one idempotency key, or with one API key, one is made; the others are told."""
+        """Of many creations under one idempotency key, or with one API key, one is made; the others are
+        told."""
         await seed(store)
         creations = [
             outcome(store.commit([InsertSession(make_session(f"sess_{n}")), make_once("same", NOW + n)]))

@@ -33,7 +33,11 @@ ENDED = [status for status in Status if not status.live]
 
 def full_session() -> Session:
     """A session in which everything is set, much of it to odd text."""
-    members = {"iss": ODD, "deep": {"list": [1, -2.5, True, None, "ß"], "empty": {}}, "n": 2**53}
+    members: dict[str, object] = {
+        "iss": ODD,
+        "deep": {"list": [1, -2.5, True, None, "ß"], "empty": {}},
+        "n": 2**53,
+    }
     return make_session(
         status=Status.PENDING,
         actor=Actor("user_" + ODD, MappingProxyType(members)),
@@ -174,7 +178,8 @@ class SessionContract(ContractBase):
         assert await stored(store) == wanted
 
     async def test_an_update_of_another_version_is_refused(self, store: Store) -> None:
-        """Compare-and-swap: of two changes from one reading the second is refused, newer and older versions too."""
+        """Compare-and-swap: of two changes from one reading the second is refused, newer and older versions
+        too."""
         await seed(store, make_session())
         before = await stored(store)
         once = replace(before, last_active_organization_id="org_1", version=2)

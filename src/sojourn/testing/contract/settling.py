@@ -66,8 +66,9 @@ def cutoffs(draw: st.DrawFn) -> Cutoff:
 class SettlingContract(ContractBase):
     """The filter of `sessions` against `settle`."""
 
-    # The same test runs on every store that inherits it, and one store serves all examples: each has users, clients
-    # and, for what a cutoff of the instance covers, places in the order of its own.
+    # The same test runs on every store that inherits it, and one store serves all examples: each has users,
+    # clients and, for what a cutoff of the instance covers, places in the order of its own.
+
     @settings(
         max_examples=100,
         deadline=None,
@@ -77,7 +78,8 @@ class SettlingContract(ContractBase):
     async def test_a_filter_finds_what_settle_puts_there(
         self, store: Store, steps: list[dict[str, Any] | Cutoff], now: int
     ) -> None:
-        """For each status, exactly the sessions of that settled status are listed, and excluded, and counted."""
+        """For each status, exactly the sessions of that settled status are listed, and excluded, and
+        counted."""
         tag = f"{next(_example)}"
         expected = await play(store, tag, steps, now)
         for user in (None, f"user_{tag}_0", f"user_{tag}_1"):

@@ -1,4 +1,5 @@
-"""Contract: a sweep finds everything that has ended, ends with an empty batch, and never goes round in circles."""
+"""Contract: a sweep finds everything that has ended, ends with an empty batch, and never goes round in
+circles."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ class SweepContract(ContractBase):
         assert await sweep(store, NOW) == []
 
     async def test_every_deadline_is_found(self, store: Store) -> None:
-        """Maximum lifetime, inactivity and abandonment, of active and pending sessions, at their very instant."""
+        """Maximum lifetime, inactivity and abandonment, of active and pending sessions, at their very
+        instant."""
         await seed(
             store,
             make_session("sess_life", expire_at=NOW + 10),
@@ -87,7 +89,8 @@ class SweepContract(ContractBase):
 
     @pytest.mark.parametrize("kind", SubjectKind)
     async def test_what_a_cutoff_covers_is_found(self, store: Store, kind: SubjectKind) -> None:
-        """All of its live sessions and no others, over several batches; a second cutoff finds the later ones."""
+        """All of its live sessions and no others, over several batches; a second cutoff finds the later
+        ones."""
         first = [f"sess_a{n}" for n in range(7)]
         await seed(store, make_ended("sess_x"), *map(make_session, first))
         await cut(store, kind)
@@ -156,7 +159,8 @@ class SweepContract(ContractBase):
         assert sorted(swept) == [f"sess_{n}" for n in range(6)]
 
     async def test_sessions_in_use_do_not_block_the_sweep(self, store: Store) -> None:
-        """However many look idle and were touched, those behind them are found, and the sweep comes to its end."""
+        """However many look idle and were touched, those behind them are found, and the sweep comes to its
+        end."""
         busy = [f"sess_a{n:02}" for n in range(20)]
         idle = [f"sess_b{n}" for n in range(4)]
         await seed(store, *(make_session(name, inactivity_seconds=600) for name in busy + idle))
@@ -176,7 +180,8 @@ class SweepContract(ContractBase):
         assert len(seen) == len(set(seen))
 
     async def test_a_session_found_to_live_is_found_when_it_ends(self, store: Store) -> None:
-        """Moving on never skips the next deadline: idle after its last touch, or at the end of its lifetime."""
+        """Moving on never skips the next deadline: idle after its last touch, or at the end of its
+        lifetime."""
         await seed(
             store,
             make_session("sess_a", inactivity_seconds=600),
@@ -191,7 +196,8 @@ class SweepContract(ContractBase):
         assert await sweep(store, NOW + 1_100_000) == ["sess_a"]
 
     async def test_a_touch_between_reading_and_writing_wins(self, store: Store) -> None:
-        """An idle session that is touched while a sweep has it in hand lives, and is found when it is idle again."""
+        """An idle session that is touched while a sweep has it in hand lives, and is found when it is idle
+        again."""
         await seed(store, make_session(inactivity_seconds=600))
         (item,) = (await store.overdue(NOW + 600_000, 10)).sessions
         idle = settle(item.session, item.cutoffs, NOW + 600_000)

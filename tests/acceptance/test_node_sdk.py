@@ -1,0 +1,39 @@
+"""The official Node SDK, unmodified, against a real server (tests/acceptance/node/run.mjs)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import require_tool
+from tests.support import serving
+
+NODE = Path(__file__).parent / "node"
+CHECKS = 18
+
+
+def test_every_operation_of_the_node_sdk(tmp_path: Path) -> None:
+    """Each named check of the runner passes, and none of them has gone missing."""
+    require_tool("node", shutil.which("node"), "install Node 20 or newer")
+    require_tool("@clerk/backend", (NODE / "node_modules/@clerk/backend").exists(), "run `make setup`")
+    with serving(tmp_path) as server:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "CLERK_SECRET_KEY": server.secret_key,
+            "CLERK_PUBLISHABLE_KEY": server.publishable_key,
+            "CLERK_API_URL": server.url,
+        }
+        done = subprocess.run(
+            ["node", "run.mjs"], cwd=NODE, env=environment, capture_output=True, text=True, timeout=120
+        )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout.strip().split("\n")[-1])
+    failed = [f"{result['name']}: {result['detail']}" for result in results if not result["ok"]]
+    if failed:
+        pytest.fail("\n".join(failed))
+    assert len(results) == CHECKS

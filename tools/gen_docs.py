@@ -1,0 +1,83 @@
+"""Write docs/session.md and docs/lifecycle.md from the code.
+
+    python tools/gen_docs.py [--check]
+
+With --check nothing is written; exits with 1 where a page is not up to date.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from sojourn.core.lifecycle import INITIAL, TRANSITIONS
+from sojourn.core.session import Session, Status
+
+DOCS = Path(__file__).parent.parent / "docs"
+NOTE = "<!-- Written by tools/gen_docs.py from the code; do not edit. -->\n\n"
+WIRE_TYPES = {
+    "Literal['session']": '`"session"`',
+    "str": "string",
+    "str | None": "string or null",
+    "int": "integer",
+    "Status": "enum",
+    "Actor | None": "object or null",
+    "Activity | None": "object or null",
+    "tuple[str, ...] | None": "array of `{key}` or null",
+}
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    stale = [
+        name for name, text in pages().items() if "--check" in sys.argv and (DOCS / name).read_text() != text
+    ]
+    if stale:
+        sys.exit(f"not up to date: {', '.join(stale)}")
+    if "--check" not in sys.argv:
+        for name, text in pages().items():
+            (DOCS / name).write_text(text)
+
+
+def pages() -> dict[str, str]:
+    """Name and text of every generated page."""
+    return {"session.md": session_page(), "lifecycle.md": lifecycle_page()}
+
+
+def session_page() -> str:
+    """The reference of the resource on the wire."""
+    rows = [
+        f"| {f.name} | {WIRE_TYPES[str(f.type).replace(chr(34), chr(39))]} | "
+        f"{'yes' if f.metadata['required'] else 'no'} | {f.metadata['meaning']} |"
+        for f in fields(Session)
+        if "meaning" in f.metadata
+    ]
+    head = "# Session\n\nInstants are integer milliseconds of Unix time.\n\n"
+    table = "| field | type | required | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
+    words = f"\n\nStatus is one of {', '.join(f'`{s}`' for s in Status)}.\n"
+    return NOTE + head + table + words
+
+
+def lifecycle_page() -> str:
+    """The state diagram, and the table that it is drawn from."""
+    arrows = [f"    [*] --> {status}: create" for status in INITIAL]
+    for status, row in TRANSITIONS.items():
+        following: dict[Status, list[str]] = {}
+        for trigger, after in row.items():
+            following.setdefault(after, []).append(trigger)
+        arrows += [f"    {status} --> {after}: {', '.join(names)}" for after, names in following.items()]
+    arrows += [f"    {status} --> [*]" for status, row in TRANSITIONS.items() if not row]
+    diagram = "```mermaid\nstateDiagram-v2\n" + "\n".join(arrows) + "\n```\n"
+    triggers = list(dict.fromkeys(trigger for row in TRANSITIONS.values() for trigger in row))
+    head = "| status | " + " | ".join(triggers) + " |\n|" + "---|" * (len(triggers) + 1) + "\n"
+    rows = [
+        f"| {status} | " + " | ".join(row.get(trigger, "-") for trigger in triggers) + " |"
+        for status, row in TRANSITIONS.items()
+    ]
+    text = "End states absorb: nothing leads out of them, and a dash changes nothing.\n"
+    return f"{NOTE}# Life cycle\n\n{diagram}\n{text}\n{head}" + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    main()
