@@ -1,6 +1,6 @@
 """Operations and the table that finds them: a look-up a path segment, however many operations there are.
 
-Walking a list of 45 compiled routes costs as much as everything else a read does; adr/0003 has the figures.
+Walking a list of compiled routes can cost as much as all else a read does (adr/0003-route-table.md).
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Tokens:
             azp=origin,
         )
         # No await between the read and the signature: no end of the session can be acknowledged in between
-        # by this process. adr/0006 has the figures for signing in the loop.
+        # by this process (adr/0006-signing-in-the-loop.md).
         token = jws.sign(claims, self._keys.ring.current, category=jws.SESSION)
         self._note_activity(session, now)
         return token

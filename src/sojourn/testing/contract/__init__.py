@@ -11,8 +11,8 @@ Each test gets a new, empty store. The tests are coroutines and run under anyio'
 
 import pytest
 
-# Before the modules are imported, or a broken promise would be reported without the two values that differ.
 _PARTS = (
+    "base",
     "commits",
     "cutoffs",
     "directory",
@@ -23,8 +23,11 @@ _PARTS = (
     "races",
     "sessions",
     "settling",
+    "sweeping",
+    "touching",
 )
-pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in (*_PARTS, "sweeping", "touching")))
+# Before they are imported, or a broken promise would be reported without the two values that differ.
+pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from sojourn.testing.contract.commits import CommitContract  # noqa: E402
 from sojourn.testing.contract.cutoffs import CutoffContract  # noqa: E402
