@@ -12,7 +12,8 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import apsw
@@ -34,6 +35,7 @@ PER_USER = 20
 _SQL = queries("sqlite")
 _CHUNK = 20_000
 _SAMPLE = 20_000
+_FEW_LIVE = 2_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Filled:
     sessions: int
     sample: list[str]
     """Ids of sessions, spread evenly over all of them and in random order."""
+    live: list[str]
+    """Ids of live ones, likewise: for requests that an ended session refuses."""
     users: list[str]
     """Ids of users, likewise."""
 
@@ -51,7 +55,7 @@ class Filled:
         """The same database in a file of its own, to be changed."""
         path = self.path.with_name(name)
         shutil.copyfile(self.path, path)
-        return Filled(path, self.sessions, self.sample, self.users)
+        return replace(self, path=path)
 
 
 class Fills:
@@ -63,7 +67,7 @@ class Fills:
 
     def get(self, sessions: int, *, expired: bool = False) -> Filled:
         """A database with so many sessions: all live, or with `expired` all past their deadline but still
-        stored as live."""
+        stored as live, and a few live ones with them."""
         wanted = (sessions, expired)
         if wanted not in self._made:
             path = self.folder / f"{sessions}-{'expired' if expired else 'live'}.db"
@@ -85,17 +89,22 @@ def fill(path: Path, sessions: int, *, expired: bool = False) -> Filled:
         )
     every = max(1, sessions // _SAMPLE)
     sample: list[str] = []
-    made = _sessions(users, sessions, expired=expired)
-    for first in range(0, sessions, _CHUNK):
-        chunk = [next(made) for _ in range(min(_CHUNK, sessions - first))]
+    # A week is what sessions live: six days back they live for another day, 14 days back they are long over.
+    made = _sessions(users, sessions, first_day=14 if expired else 6)
+    while chunk := list(islice(made, _CHUNK)):
         _insert(connection, chunk)
         sample += [session.id for session in chunk[::every]]
+    live = sample
+    if expired:
+        chunk = list(_sessions(users, _FEW_LIVE, first_day=6))
+        _insert(connection, chunk)
+        live = [session.id for session in chunk]
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.execute("PRAGMA optimize").fetchall()
     connection.close()
     chance = random.Random(3)
     chance.shuffle(sample)
-    return Filled(path, sessions, sample[:_SAMPLE], chance.sample(users, min(len(users), 2_000)))
+    return Filled(path, sessions, sample[:_SAMPLE], live, chance.sample(users, min(len(users), 2_000)))
 
 
 async def _prepare(path: Path) -> None:
@@ -105,11 +114,11 @@ async def _prepare(path: Path) -> None:
         pass
 
 
-def _sessions(users: list[str], count: int, *, expired: bool) -> Iterator[Session]:
-    """New sessions in the order of their creation, the users in turns that are shuffled each time."""
+def _sessions(users: list[str], count: int, *, first_day: int) -> Iterator[Session]:
+    """New sessions in the order of their creation, over five days, the users in turns that are shuffled each
+    time."""
     entropy, policy, chance = SystemEntropy(), Policy(), random.Random(2)
-    # A week is what sessions live: six days back they live for another day, 14 days back they are long over.
-    start = _now() - (14 if expired else 6) * DAY * 1000
+    start = _now() - first_day * DAY * 1000
     span = 5 * DAY * 1000
     order = list(users)
     for number in range(count):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from benchmarks.machine import children, server_cores
 
 SECRET_KEY = "sk_test_benchmarks_only_0123456789"
 _READY_SECONDS = 30
+_LOG_TAIL = 2_000
+"""Bytes of a server's log that are shown when a measurement fails."""
 
 
 class Server:
@@ -79,15 +82,22 @@ def _started(kind: str, workers: int, cores: Sequence[int], variables: dict[str,
         command = [sys.executable, "-m", "sojourn", "serve", "--port", str(port)]
     else:
         command = [sys.executable, "-m", "benchmarks.noop", str(port)]
+    log = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, when the server has ended
     process = subprocess.Popen(
         ["taskset", "--cpu-list", ",".join(map(str, cores)), *command],
         env={**inherited, **variables},
-        stdout=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
     try:
         _wait(process, port)
         yield Server(process, port, workers)
+    except BaseException:
+        log.seek(max(0, os.fstat(log.fileno()).st_size - _LOG_TAIL))
+        sys.stderr.write(log.read().decode(errors="replace"))
+        raise
     finally:
+        log.close()
         process.send_signal(signal.SIGCONT)
         process.terminate()
         try:

@@ -15,6 +15,7 @@ services.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import inspect
 import threading
 from collections.abc import Coroutine, Generator
@@ -61,7 +62,8 @@ def open(  # noqa: A001  # the word that the asynchronous front uses; this modul
         try:
             yield BlockingSojourn(sojourn, portal)
         finally:
-            portal.call(opened.__aexit__(None, None, None))
+            if not portal.ended:
+                portal.call(opened.__aexit__(None, None, None))
     finally:
         portal.close()
 
@@ -93,15 +95,20 @@ class _Portal:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
+        self.ended = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="sojourn", daemon=True)
         self._thread.start()
+        atexit.register(self._end)
 
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine there and wait for it. A caller that is interrupted cancels it."""
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("the blocking front cannot be called from its own event loop")
+        if self.ended:
+            coroutine.close()
+            raise RuntimeError("the blocking front is closed")
         future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()
@@ -110,9 +117,18 @@ class _Portal:
             raise
 
     def close(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        atexit.unregister(self._end)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _end(self) -> None:
+        """The program ends without having closed: the thread is about to stop, so nobody may wait for it.
+        What was acknowledged is on the disk."""
+        self.ended = True
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -105,6 +105,8 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
     named = path or given.get(FILE_VARIABLE)
     settings = _read(Path(named)) if named else {}
     policy = settings.setdefault("policy", {})
+    if not isinstance(policy, dict):
+        raise ConfigurationError("policy has to be a table of settings.")
     known = {field.name for field in msgspec.structs.fields(Config)}
     for variable, value in given.items():
         if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
@@ -115,13 +117,12 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
         name = variable.removeprefix(PREFIX).lower()
         if name not in known or name == "policy" or variable != variable.upper():
             raise ConfigurationError(f"{variable} is not a setting of sojourn.")
-        if name in _LISTS:
-            settings[name] = [part for item in value.split(",") if (part := item.strip())]
-        elif value != "":
-            settings[name] = value
+        if value != "":  # an empty variable is as good as none, as compose files have them
+            listed = name in _LISTS
+            settings[name] = [p for item in value.split(",") if (p := item.strip())] if listed else value
     if isinstance(settings.get("secret_key"), str):
         settings["secret_key"] = [settings["secret_key"]]
-    return _convert(settings)
+    return convert(settings)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -134,7 +135,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"The configuration file {path} is not TOML: {error}.") from None
 
 
-def _convert(settings: dict[str, Any]) -> Config:
+def convert(settings: dict[str, Any]) -> Config:
+    """Settings by their names, as values or as text. Raises ConfigurationError naming the one that does not
+    fit."""
     fields = {field.name: field for field in msgspec.structs.fields(Config)}
     values: dict[str, Any] = {}
     for name, value in settings.items():

@@ -89,10 +89,12 @@ class Sojourn:
         if database_url is not None:
             settings = msgspec.structs.replace(settings, database_url=database_url)
         clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+        # Settings that do not fit are refused before a file is made.
+        policy, master = policy or settings.build_policy(), settings.build_master_key()
         store = await open_store(settings)
         try:
-            context = Context(store, clock, entropy, policy or settings.build_policy())
-            sojourn = await cls._start(context, settings)
+            context = Context(store, clock, entropy, policy)
+            sojourn = await cls._start(context, settings, master)
             sweeping = asyncio.create_task(sojourn.sweeper.run()) if settings.sweep else None
             try:
                 yield sojourn
@@ -106,14 +108,13 @@ class Sojourn:
             await store.close()
 
     @classmethod
-    async def _start(cls, context: Context, settings: Config) -> Sojourn:
-        master = settings.build_master_key()
+    async def _start(cls, context: Context, settings: Config, master: MasterKey | None) -> Sojourn:
         api_keys = ApiKeys(context)
         keys = SigningKeys(context, master)
         given = instances.Given(
             secret_keys=settings.secret_key,
             publishable_key=settings.publishable_key,
-            default_host=f"{settings.host}:{settings.port}",
+            default_host=f"{_named_host(settings.host)}:{settings.port}",
             master=master,
         )
         started = await instances.start(context, api_keys, keys, given)
@@ -157,6 +158,12 @@ async def open_store(settings: Config) -> Store:
         "four and an absolute one) "
         "or be memory://."
     )
+
+
+def _named_host(host: str) -> str:
+    """The host for a publishable key that has to be made: verifiers want a dot in it, and a wildcard address
+    names no host at all."""
+    return host if "." in host and host != "0.0.0.0" else "127.0.0.1"  # noqa: S104  # compared, not bound
 
 
 def sqlite_path(url: str) -> Path:

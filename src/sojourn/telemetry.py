@@ -15,6 +15,7 @@ _OWN = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "asctime",
     "taskName",
 }
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 _LOGGERS = ("sojourn", "uvicorn", "uvicorn.error")
 
 
@@ -60,6 +61,8 @@ class _Text(logging.Formatter):
         members = _members(record)
         line = " ".join(str(members.pop(name)) for name in ("time", "level", "logger", "message"))
         line += "".join(f" {name}={value}" for name, value in members.items())
+        # One line an event: what came from outside must not be able to start another.
+        line = line.translate(_ESCAPED)
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

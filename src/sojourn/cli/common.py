@@ -14,8 +14,8 @@ from sojourn.config import Config
 
 def settings(config: Path | None, **given: object) -> Config:
     """The settings; what was given on the command line wins."""
-    loaded = configuration.load(config)
-    return msgspec.structs.replace(loaded, **{k: v for k, v in given.items() if v is not None})
+    loaded = msgspec.structs.asdict(configuration.load(config))
+    return configuration.convert(loaded | {k: v for k, v in given.items() if v is not None})
 
 
 def emit(values: dict[str, object], *, as_json: bool, text: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 from cyclopts import App, Parameter
 
 from sojourn.cli.common import emit, settings
@@ -102,14 +101,22 @@ def rekey(
     if (new_master_key_file is None) is not plain:
         raise ConfigurationError("Give either --new-master-key-file or --plain.")
     chosen = settings(config, database_url=database_url, sweep=False)
-    text = new_master_key_file.read_text().strip() if new_master_key_file else None
-    new = msgspec.structs.replace(chosen, master_key=text).build_master_key()
+    new = None if new_master_key_file is None else _read_master_key(new_master_key_file)
     asyncio.run(_rekey(chosen, new))
     emit(
         {"master_key_id": new.id if new else None},
         as_json=as_json,
         text=f"All stored keys are sealed with {new.id}." if new else "All stored keys lie in the clear.",
     )
+
+
+def _read_master_key(path: Path) -> MasterKey:
+    try:
+        return MasterKey.parse(path.read_text("ascii"))
+    except OSError as error:
+        raise ConfigurationError(f"The master key file {path} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise ConfigurationError(f"The master key file {path} holds no base64 of 32 bytes.") from None
 
 
 async def _list(chosen: Config) -> list[ApiKey]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -49,6 +51,8 @@ def serve(
     """
     chosen = settings(config, host=host, port=port, database_url=database_url, workers=workers)
     telemetry.configure(level=chosen.log_level, style=chosen.log_format)
+    # uvicorn stops gracefully and then raises the signal again; to be told to stop is no failure.
+    signal.signal(signal.SIGTERM, _stop)
     # One process migrates and makes the keys, before any worker runs.
     if chosen.database_url != MEMORY:
         asyncio.run(_prepare(chosen))
@@ -72,6 +76,10 @@ def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=chosen.graceful_stop_seconds,
     )
+
+
+def _stop(signum: int, frame: object) -> None:
+    sys.exit(0)
 
 
 def make_app() -> App:

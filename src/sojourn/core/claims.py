@@ -60,7 +60,7 @@ def _organization_v1(active: ActiveOrganization) -> dict[str, object]:
     claims: dict[str, object] = {
         "org_id": active.organization.id,
         "org_role": active.membership.role,
-        "org_permissions": list(active.membership.permissions),
+        "org_permissions": _granted(active),
     }
     if active.organization.slug is not None:
         claims["org_slug"] = active.organization.slug
@@ -79,7 +79,7 @@ def _organization_v2(active: ActiveOrganization) -> dict[str, object]:
     }
     if active.organization.slug is not None:
         o["slg"] = active.organization.slug
-    granted = [p.split(":") for p in active.membership.permissions]
+    granted = [permission.split(":") for permission in _granted(active)]
     pairs = [(parts[1], parts[2]) for parts in granted if len(parts) == 3]
     if not pairs:
         return {"o": o}
@@ -89,3 +89,8 @@ def _organization_v2(active: ActiveOrganization) -> dict[str, object]:
     o["per"] = ",".join(names)
     o["fpm"] = ",".join(map(str, masks))
     return {"o": o, "fea": ",".join(f"o:{feature}" for feature in features)}
+
+
+def _granted(active: ActiveOrganization) -> list[str]:
+    """The application's own permissions; those of the system (`org:sys_…`) are in no token."""
+    return [p for p in active.membership.permissions if not p.startswith("org:sys_")]

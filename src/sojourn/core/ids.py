@@ -18,7 +18,9 @@ _KSUID_EPOCH_SECONDS = 1_400_000_000
 _LENGTH = 27
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
-_BASE_PAIR = 62 * 62
+_BASE_PAIR = 62**2
+_BASE_FOUR = 62**4
+_BASE_EIGHT = 62**8
 _SHAPE = re.compile(r"([a-z]+(?:_[a-z]+)*)_([0-9A-Za-z]{27})")
 _MAX = (1 << 160) - 1
 
@@ -53,12 +55,16 @@ def make(prefix: Prefix, *, now_ms: int, entropy: bytes) -> str:
     if not 0 <= seconds < 1 << 32:
         raise ValueError(f"the instant {now_ms} ms does not fit a KSUID")
     number = (seconds << 128) | int.from_bytes(entropy, "big")
-    # Two digits a step: half the divisions of a 160-bit number, which are what this function costs.
+    # Few divisions of the 160-bit number, which are what this function costs: eight digits a step, of which
+    # small numbers then give pairs. Four steps make 32 digits, the first five of them zero.
+    number, fourth = divmod(number, _BASE_EIGHT)
+    number, third = divmod(number, _BASE_EIGHT)
+    first, second = divmod(number, _BASE_EIGHT)
     digits: list[str] = []
-    for _ in range(_LENGTH // 2 + 1):
-        number, pair = divmod(number, _BASE_PAIR)
-        digits.append(_PAIRS[pair])
-    return f"{prefix.value}_{''.join(reversed(digits))[1:]}"
+    for eight in (first, second, third, fourth):
+        for four in divmod(eight, _BASE_FOUR):
+            digits += (_PAIRS[four // _BASE_PAIR], _PAIRS[four % _BASE_PAIR])
+    return f"{prefix.value}_{''.join(digits)[-_LENGTH:]}"
 
 
 def created_at_ms(identifier: str) -> int:

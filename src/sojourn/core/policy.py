@@ -53,20 +53,28 @@ class Policy:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MAX_SECONDS:
                 raise Invalid(name, f"{name} must be from 1 to {MAX_SECONDS} seconds.")
-        _check_inactivity(self.inactivity_seconds, self.lifetime_seconds, self.touch_interval_seconds)
-        _check_inactivity(
+        self._check_inactivity("inactivity_seconds", self.inactivity_seconds, self.lifetime_seconds)
+        self._check_inactivity(
+            "impersonation_inactivity_seconds",
             self.impersonation_inactivity_seconds,
             self.impersonation_lifetime_seconds,
-            self.touch_interval_seconds,
         )
 
     def with_limits(self, limits: Limits) -> Policy:
-        """This policy with one session's own durations. Raises Invalid naming the one that does not fit."""
+        """This policy with one session's own durations. Raises Invalid naming the one that does not fit.
+
+        An inactivity limit of the instance that a session's short lifetime makes pointless falls away.
+        """
+        lifetime = self.lifetime_seconds if limits.lifetime_seconds is None else limits.lifetime_seconds
+        abandonment = limits.abandonment_seconds
+        inactivity = limits.inactivity_seconds
+        if inactivity is None and self.inactivity_seconds is not None and self.inactivity_seconds < lifetime:
+            inactivity = self.inactivity_seconds
         return replace(
             self,
-            lifetime_seconds=limits.lifetime_seconds or self.lifetime_seconds,
-            inactivity_seconds=limits.inactivity_seconds or self.inactivity_seconds,
-            abandonment_seconds=limits.abandonment_seconds or self.abandonment_seconds,
+            lifetime_seconds=lifetime,
+            inactivity_seconds=inactivity,
+            abandonment_seconds=self.abandonment_seconds if abandonment is None else abandonment,
         )
 
     def for_actor(self) -> Policy:
@@ -81,6 +89,19 @@ class Policy:
             inactivity_seconds=inactivity if inactivity < lifetime else None,
         )
 
+    def _check_inactivity(self, name: str, inactivity: int | None, lifetime: int) -> None:
+        if inactivity is None:
+            return
+        if inactivity >= lifetime:
+            raise Invalid(name, "The inactivity limit must be shorter than the maximum lifetime.")
+        if inactivity < 2 * self.touch_interval_seconds:
+            # Shorter, and a session in constant use would be ended between two writes of its activity.
+            raise Invalid(
+                name,
+                f"The inactivity limit must be at least twice the touch interval "
+                f"({self.touch_interval_seconds} s).",
+            )
+
 
 _POSITIVE = (
     "lifetime_seconds",
@@ -93,16 +114,3 @@ _POSITIVE = (
     "retention_seconds",
     "event_retention_seconds",
 )
-
-
-def _check_inactivity(inactivity: int | None, lifetime: int, touch_interval: int) -> None:
-    if inactivity is None:
-        return
-    if inactivity >= lifetime:
-        raise Invalid("inactivity_seconds", "The inactivity limit must be shorter than the maximum lifetime.")
-    if inactivity < 2 * touch_interval:
-        # Shorter, and a session in constant use would be ended between two writes of its activity.
-        raise Invalid(
-            "inactivity_seconds",
-            f"The inactivity limit must be at least twice the touch interval ({touch_interval} s).",
-        )

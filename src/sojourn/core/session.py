@@ -105,6 +105,9 @@ class Activity:
             if not isinstance(data[name], kind):
                 raise Invalid(f"latest_activity.{name}", f"latest_activity.{name} has the wrong type.")
         known = {n: data.get(n) for n in _ACTIVITY_TEXTS}
+        for name, value in known.items():
+            if value is not None and not isinstance(value, str):
+                raise Invalid(f"latest_activity.{name}", f"latest_activity.{name} must be a string or null.")
         return cls(id=cast(str, data["id"]), is_mobile=cast(bool, data["is_mobile"]), **cast(Any, known))
 
 

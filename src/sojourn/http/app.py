@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-from collections.abc import Awaitable, Callable, MutableMapping
+import random
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from itertools import chain
 from typing import Any
 
 from sojourn.core.errors import SojournError
@@ -44,43 +45,38 @@ class App:
         self._sojourn = sojourn
         self._opener = opener
         self._table = Table([*BACKEND, *HEALTH])
+        # A trace id names a request and guards nothing: seeded once by the system, not asked of it each time.
+        self._random_bits = random.Random().getrandbits  # noqa: S311
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event of ASGI 3."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trace = os.urandom(16).hex()
+        if scope["type"] == "lifespan":
+            return await self._lifespan(receive, send)
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close", "code": 1000})
+        trace = f"{self._random_bits(128):032x}"
         token = request_id.set(trace)
-        status, extra, cache = 200, (), b"no-store"
+        status, extra, cache, body, errors = 200, (), b"no-store", b"", None
         try:
             operation, payload = await self._answer(scope, receive)
-            cache = operation.cache
+            body, cache = wire.encode(payload), operation.cache
         except Problem as problem:
             status = problem.status
-            item = {"message": problem.message, "long_message": problem.detail, "code": problem.code}
-            payload = {"errors": [item], "clerk_trace_id": trace}
+            errors = [{"message": problem.message, "long_message": problem.detail, "code": problem.code}]
             if problem.allow:
                 extra = ((b"allow", problem.allow.encode("latin-1")),)
         except SojournError as error:
             status = problems.status_of(error)
             if status >= 500:
                 _log.error("request failed", extra={"error": error.code, "path": scope["path"]})
-            payload = {
-                "errors": problems.items_of(error) if status != 500 else problems.internal(),
-                "clerk_trace_id": trace,
-            }
-            if status in (503, 507):
-                extra = ((b"retry-after", b"%d" % problems.RETRY_AFTER_SECONDS),)
+            errors = problems.items_of(error) if status != 500 else problems.internal()
         except Exception:
             _log.exception("request failed", extra={"path": scope["path"]})
-            status, payload = 500, {"errors": problems.internal(), "clerk_trace_id": trace}
-        body = wire.encode(payload)
+            status, errors = 500, problems.internal()
+        if errors is not None:
+            body = wire.encode({"errors": errors, "clerk_trace_id": trace})
+        if status in (503, 507):
+            extra = ((b"retry-after", b"%d" % problems.RETRY_AFTER_SECONDS),)
         request_id.reset(token)
         headers = [
             _JSON,
@@ -102,20 +98,28 @@ class App:
         if len(raw_path) + len(query) > MAX_URL:
             raise problems.url_too_long(MAX_URL)
         method: str = scope["method"]
-        headers = _Headers(scope["headers"])
+        headers = _headers(scope["headers"])
         operation, parameters = self._table.find("GET" if method == "HEAD" else method, path, raw_path)
         sojourn = self._sojourn
         if sojourn is None:
             raise Problem(503, "service_unavailable", "The service is starting.")
-        key = await _authorized(sojourn, operation, headers.authorization)
-        asked = None
+        key = None
+        if operation.keys:
+            text = _key_text(headers.get(b"authorization"))
+            # Without the coroutine where the answer is known, as it is for all but one request a second.
+            key = sojourn.api_keys.remembered(text) or await sojourn.api_keys.authenticate(text)
+            if key is None:
+                raise problems.key_invalid()
+            if key.kind not in operation.keys:
+                raise problems.kind_not_allowed()
+        asked = ()
         if b"__clerk_api_version" in query:
-            asked = wire.text(wire.query_of(query), "__clerk_api_version")
-        version = version_of(headers.version, asked)
+            asked = wire.query_of(query).get("__clerk_api_version", ())
+        version = version_of(headers.get(b"clerk-api-version"), asked)
         body = b"" if method in ("GET", "HEAD") else await _body(receive, operation, headers)
         once = None
-        if operation.creates and headers.idempotency_key is not None and key is not None:
-            once = _once(key, headers.idempotency_key, method, raw_path, body)
+        if operation.creates and key is not None and (given := headers.get(b"idempotency-key")) is not None:
+            once = _once(key, given, method, raw_path, body)
         return operation, await operation.handler(Call(sojourn, parameters, query, body, version, key, once))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -140,53 +144,31 @@ class App:
                 return
 
 
-class _Headers:
-    """The headers that matter to a backend request, found in one pass. Raises Problem 431."""
-
-    __slots__ = ("authorization", "content_type", "idempotency_key", "length", "version")
-
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self.authorization: bytes | None = None
-        self.version: bytes | None = None
-        self.content_type: bytes | None = None
-        self.length: bytes | None = None
-        self.idempotency_key: bytes | None = None
-        size = 0
-        for name, value in headers:
-            size += len(name) + len(value)
-            if name == b"authorization":
-                self.authorization = value
-            elif name == b"clerk-api-version":
-                self.version = value
-            elif name == b"content-type":
-                self.content_type = value
-            elif name == b"content-length":
-                self.length = value
-            elif name == b"idempotency-key":
-                self.idempotency_key = value
-        if size > MAX_HEADER_BYTES or len(headers) > MAX_HEADERS:
-            raise problems.headers_too_large(MAX_HEADER_BYTES, MAX_HEADERS)
+def _headers(given: list[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    """The headers by name; of one given twice the last. Raises Problem 431."""
+    if len(given) > MAX_HEADERS or sum(map(len, chain.from_iterable(given))) > MAX_HEADER_BYTES:
+        raise problems.headers_too_large(MAX_HEADER_BYTES, MAX_HEADERS)
+    return dict(given)
 
 
-async def _authorized(sojourn: Sojourn, operation: Operation, header: bytes | None) -> ApiKey | None:
-    if not operation.keys:
-        return None
+def _key_text(header: bytes | None) -> str:
     if header is None:
         raise problems.key_invalid()
     if header[:7].lower() != b"bearer " or len(header) == 7:
         raise problems.header_malformed()
-    key = await sojourn.api_keys.authenticate(header[7:].decode("latin-1"))
-    if key is None:
-        raise problems.key_invalid()
-    if key.kind not in operation.keys:
-        raise problems.kind_not_allowed()
-    return key
+    return header[7:].decode("latin-1")
 
 
-async def _body(receive: Receive, operation: Operation, headers: _Headers) -> bytes:
+async def _body(receive: Receive, operation: Operation, headers: Mapping[bytes, bytes]) -> bytes:
     limit = operation.body_limit
-    if headers.length is not None and (len(headers.length) > _LENGTH_DIGITS or int(headers.length) > limit):
-        raise problems.body_too_large(limit)
+    length, content_type = headers.get(b"content-length"), headers.get(b"content-type")
+    if length == b"0":
+        return b""
+    if length is not None:
+        if not length.isdigit():
+            raise problems.length_malformed()
+        if len(length) > _LENGTH_DIGITS or int(length) > limit:
+            raise problems.body_too_large(limit)
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -201,15 +183,15 @@ async def _body(receive: Receive, operation: Operation, headers: _Headers) -> by
         if not message.get("more_body", False):
             break
     body = b"".join(chunks)
-    if body and headers.content_type is not None:
-        kind, _, rest = headers.content_type.partition(b";")
+    if body and content_type is not None:
+        kind, _, rest = content_type.partition(b";")
         charset = rest.strip().lower()
         if kind.strip().lower() != b"application/json" or charset not in (
             b"",
             b"charset=utf-8",
             b'charset="utf-8"',
         ):
-            raise problems.content_type_unsupported(headers.content_type.decode("latin-1"))
+            raise problems.content_type_unsupported(content_type.decode("latin-1"))
     return body
 
 

@@ -124,6 +124,16 @@ def body_too_large(limit: int) -> Problem:
     )
 
 
+def length_malformed() -> Problem:
+    """Content-Length is not a number."""
+    return Problem(
+        400,
+        "malformed_request_parameters",
+        "The Content-Length header is malformed.",
+        "Content-Length has to be a whole number of bytes.",
+    )
+
+
 def url_too_long(limit: int) -> Problem:
     """Path and query together are too long."""
     return Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -35,23 +36,22 @@ NEWEST = VERSIONS[-1]
 _EXACT = {version.date.encode(): version for version in VERSIONS}
 
 
-def version_of(header: bytes | None, query: str | None) -> Version:
+def version_of(header: bytes | None, query: Sequence[str]) -> Version:
     """The version to serve: the newest one not after the date asked for; with none asked for, the newest.
+    `query` holds every value of the parameter.
 
     Raises Problem (400 `api_version_invalid`) when the text is no date, lies before the first version, or
-    when header and query disagree.
+    when header and query, or two values of the query, disagree.
     """
-    if query is None:
+    if not query:
         if header is None:
             return NEWEST
         exact = _EXACT.get(header)
         if exact is not None:
             return exact
-    texts = {
-        text for text in (header.decode("latin-1") if header is not None else None, query) if text is not None
-    }
+    texts = {*query} if header is None else {*query, header.decode("latin-1")}
     if len(texts) > 1:
-        raise problems.version_invalid("The header Clerk-API-Version and the query name different versions.")
+        raise problems.version_invalid("The request names different versions in header and query.")
     asked = texts.pop()
     try:
         day = date.fromisoformat(asked)

@@ -29,13 +29,17 @@ class ApiKeys:
         self._context = context
         self._cache: dict[bytes, tuple[int, ApiKey]] = {}
 
+    def remembered(self, text: str) -> ApiKey | None:
+        """The live key with this text if it was looked up a moment ago; None says nothing about it. Compared
+        by SHA-256, so no timing tells of its characters."""
+        known = self._cache.get(digest_of(text))
+        return known[1] if known is not None and self._context.clock.now() < known[0] else None
+
     async def authenticate(self, text: str) -> ApiKey | None:
-        """The live key with this text, or None. Compared by SHA-256, so no timing tells of its characters."""
-        digest = digest_of(text)
-        now = self._context.clock.now()
-        known = self._cache.get(digest)
-        if known is not None and now < known[0]:
-            return known[1]
+        """The live key with this text, or None."""
+        if (known := self.remembered(text)) is not None:
+            return known
+        digest, now = digest_of(text), self._context.clock.now()
         key = await self._context.store.api_key(digest)
         if key is None or key.revoked_at is not None:
             self._cache.pop(digest, None)
@@ -50,16 +54,7 @@ class ApiKeys:
 
         Raises ConfigurationError when the text does not look like a key of its kind or is too short.
         """
-        start = _START[kind]
-        if (
-            not text.startswith(start)
-            or len(text) < MIN_LENGTH
-            or not text.isascii()
-            or not text.isprintable()
-        ):
-            raise ConfigurationError(
-                f"A {kind.value} key starts with {start} and has at least {MIN_LENGTH} printable characters."
-            )
+        check(text, kind)
         try:
             await self._context.store.commit([InsertApiKey(self._new(text, kind))])
         except Refused:
@@ -87,6 +82,15 @@ class ApiKeys:
             digest=digest_of(text),
             hint=text[:_HINT],
             created_at=now,
+        )
+
+
+def check(text: str, kind: ApiKeyKind) -> None:
+    """Raises ConfigurationError when a text cannot be a key of this kind."""
+    start = _START[kind]
+    if not text.startswith(start) or len(text) < MIN_LENGTH or not text.isascii() or not text.isprintable():
+        raise ConfigurationError(
+            f"A {kind.value} key starts with {start} and has at least {MIN_LENGTH} printable characters."
         )
 
 

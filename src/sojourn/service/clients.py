@@ -9,7 +9,7 @@ from sojourn.core import lifecycle
 from sojourn.core.client import Client
 from sojourn.core.errors import NotFound
 from sojourn.core.session import Session, Status
-from sojourn.service.context import Context
+from sojourn.service.context import Context, check_page
 from sojourn.service.ports import ClientQuery, SessionQuery
 
 SESSIONS_SHOWN = 100
@@ -46,7 +46,8 @@ class Clients:
         return await self._view(client)
 
     async def list(self, *, limit: int = 10, offset: int = 0, count: bool = False) -> ClientList:
-        """Clients, newest first. `limit` is from 1 to 500."""
+        """Clients, newest first. `limit` is from 1 to 500. Raises Invalid."""
+        check_page(limit, offset)
         page = await self._context.store.clients(ClientQuery(limit=limit, offset=offset, count=count))
         return ClientList([await self._view(client) for client in page.items], page.total)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from sojourn.core.errors import Invalid
 from sojourn.core.events import Event, EventType, of_session
 from sojourn.core.ids import Prefix
 from sojourn.core.policy import Policy
@@ -17,6 +18,17 @@ request_id: ContextVar[str | None] = ContextVar("sojourn_request_id", default=No
 ATTEMPTS = 8
 """How often a change is tried again after losing a compare-and-swap. Each loss means that somebody else won,
 so this many in a row on one session is a storm, answered with Conflict rather than with waiting."""
+
+PAGE_LIMIT = 500
+"""The longest page of any list."""
+
+
+def check_page(limit: int, offset: int = 0) -> None:
+    """Bound a list. Raises Invalid naming the parameter."""
+    if not 1 <= limit <= PAGE_LIMIT:
+        raise Invalid("limit", f"limit must be a whole number from 1 to {PAGE_LIMIT}.")
+    if offset < 0:
+        raise Invalid("offset", "offset must be a whole number, 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)

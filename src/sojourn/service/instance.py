@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from sojourn.core.errors import ConfigurationError, MasterKeyRefused
 from sojourn.core.ids import Prefix
 from sojourn.core.keys import ApiKeyKind, Instance
-from sojourn.service.api_keys import ApiKeys
+from sojourn.service.api_keys import ApiKeys, check
 from sojourn.service.context import Context
 from sojourn.service.ports import InsertOnce, Operation, PutInstance, Refused
 from sojourn.service.signing_keys import SigningKeys
@@ -45,6 +45,8 @@ async def start(context: Context, api_keys: ApiKeys, signing: SigningKeys, given
 
     Raises ConfigurationError (another publishable key, an unusable secret key) and MasterKeyRefused.
     """
+    for text in given.secret_keys:
+        check(text, ApiKeyKind.SECRET)  # before anything is made
     new_secret: str | None = None
     instance = await context.store.instance()
     if instance is None:
@@ -78,6 +80,7 @@ async def rekey(context: Context, signing: SigningKeys, new: MasterKey | None) -
     operations: list[Operation] = list(await signing.resealed(old=old, new=new))
     operations.append(PutInstance(replace(instance, master_key_id=new.id if new else None)))
     await context.store.commit(operations)
+    signing.master = new
 
 
 def publishable_key(host: str) -> str:

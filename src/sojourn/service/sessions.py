@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from sojourn.core import lifecycle
 from sojourn.core.client import Client
-from sojourn.core.errors import Conflict, IdempotencyMismatch, NotFound, UserBanned
+from sojourn.core.errors import Conflict, IdempotencyMismatch, Invalid, NotFound, UserBanned
 from sojourn.core.events import BY_STATUS, EventType
 from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import Cutoff, SubjectKind, Trigger
 from sojourn.core.policy import Limits
 from sojourn.core.session import Activity, Actor, Instigator, Reason, Session, Status
-from sojourn.service.context import ATTEMPTS, Context, Once
+from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.ports import (
     Held,
     InsertClient,
@@ -97,7 +97,10 @@ class Sessions:
 
     async def get(self, session_id: str) -> Session:
         """One session in any status, as long as it is kept. Raises NotFound."""
-        return self._settled(await self._held(session_id))
+        held = await self._context.store.session(session_id)
+        if held is None:
+            raise NotFound("session", session_id)
+        return self._settled(held)
 
     async def list(
         self,
@@ -108,8 +111,11 @@ class Sessions:
         limit: int = 10,
         offset: int = 0,
     ) -> Sequence[Session]:
-        """Sessions, newest first. `status` is the status now; `limit` is from 1 to 500."""
-        statuses = None if status is None else frozenset({Status(status)})
+        """Sessions, newest first. `status` is the status now; `limit` is from 1 to 500. Raises Invalid."""
+        try:
+            statuses = None if status is None else frozenset({Status(status)})
+        except ValueError:
+            raise Invalid("status", f"status must be one of {', '.join(Status)}.") from None
         page = await self.page(
             user_id=user_id, client_id=client_id, statuses=statuses, limit=limit, offset=offset
         )
@@ -127,6 +133,7 @@ class Sessions:
         count: bool = False,
     ) -> SessionList:
         """As `list`, with several statuses, excluded ones and on demand the number of all matches."""
+        check_page(limit, offset)
         now = self._context.clock.now()
         page = await self._context.store.sessions(
             SessionQuery(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from sojourn.tokens.keyring import KeyEntry, KeyRing, KeyState
 RELOAD_INTERVAL_MS = 10_000
 """A token with an unknown kid makes us look into the store at most this often (RELIABILITY T-09)."""
 ALGORITHM = "RS256"
+_log = logging.getLogger("sojourn.keys")
 _NONCE_BYTES = 12
 
 
@@ -53,16 +55,27 @@ class SigningKeys:
         self._loaded_at = self._context.clock.now()
 
     async def reload(self) -> bool:
-        """Load again unless that was done a moment ago. Whether it was done."""
-        if self._context.clock.now() - self._loaded_at < RELOAD_INTERVAL_MS:
+        """Load again unless that was tried a moment ago. Whether it was done."""
+        now = self._context.clock.now()
+        if now - self._loaded_at < RELOAD_INTERVAL_MS:
             return False
-        await self.load()
+        self._loaded_at = now
+        try:
+            await self.load()
+        except MasterKeyRefused as error:
+            # Somebody put the stored keys under another master key: go on with the ring at hand.
+            _log.error("the signing keys cannot be loaded again: %s", error.detail)
+            return False
         return True
 
     @property
     def master(self) -> MasterKey | None:
-        """The master key that the configuration gives."""
+        """The master key under which the stored keys are opened."""
         return self._master
+
+    @master.setter
+    def master(self, master: MasterKey | None) -> None:
+        self._master = master
 
     def new(self) -> PutStoredKey:
         """The operation that stores a new current signing key."""

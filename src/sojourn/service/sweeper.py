@@ -36,13 +36,15 @@ class Sweeper:
         self._interval = interval_seconds
 
     async def run(self) -> None:
-        """Sweep and purge until cancelled; faults of the storage are logged and tried again later."""
+        """Sweep and purge until cancelled; whatever goes wrong is logged and tried again later."""
         while True:
             try:
                 await self.sweep(rest=True)
                 await self.purge(rest=True)
             except SojournError as error:
                 _log.warning("sweep interrupted", extra={"error": error.code})
+            except Exception:
+                _log.exception("sweep interrupted")
             await asyncio.sleep(self._interval)
 
     async def sweep(self, *, rest: bool = False) -> int:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sojourn.core import lifecycle
 from sojourn.core.claims import session_claims
-from sojourn.core.errors import InvalidSessionToken, NotFound, SojournError
+from sojourn.core.errors import Invalid, InvalidSessionToken, NotFound, SojournError
+from sojourn.core.policy import MAX_SECONDS
 from sojourn.core.session import Session
 from sojourn.service.context import Context
 from sojourn.service.signing_keys import SigningKeys
@@ -44,8 +45,11 @@ class Tokens:
 
         `expires_in_seconds` replaces the policy's lifetime; `exp` is never after the session's `expire_at`.
         `origin` becomes `azp`. Counts as activity. Raises NotFound when there is no such session or it has
-        ended: to a token request the two are the same (wire/backend-api.md section 7, question 3).
+        ended: to a token request the two are the same (wire/backend-api.md section 7, question 3). Raises
+        Invalid for a lifetime that is not from 1 to MAX_SECONDS.
         """
+        if expires_in_seconds is not None and not 1 <= expires_in_seconds <= MAX_SECONDS:
+            raise Invalid("expires_in_seconds", f"expires_in_seconds must be from 1 to {MAX_SECONDS}.")
         held = await self._context.store.session(session_id)
         if held is None:
             raise NotFound("session", session_id)
@@ -134,3 +138,5 @@ class Tokens:
         except SojournError as error:
             # The token stands on its own; what is lost is one minute of accuracy of an inactivity limit.
             _log.warning("activity not written", extra={"session_id": session_id, "error": error.code})
+        except Exception:
+            _log.exception("activity not written", extra={"session_id": session_id})

@@ -10,7 +10,7 @@ from sojourn.core.errors import Conflict, IdempotencyMismatch, NotFound, Taken
 from sojourn.core.events import EventType
 from sojourn.core.ids import Prefix
 from sojourn.core.session import Reason
-from sojourn.service.context import ATTEMPTS, Context, Once
+from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.ports import (
     DeleteUser,
     InsertOnce,
@@ -116,11 +116,13 @@ class Users:
         limit: int = 10,
         offset: int = 0,
     ) -> Sequence[User]:
-        """Users in the order of creation, all of them or those with one of the ids or identifiers."""
+        """Users in the order of creation, all of them or those with one of the ids or identifiers. `limit` is
+        from 1 to 500. Raises Invalid."""
+        check_page(limit, offset)
         return await self._context.store.users(
             UserQuery(
                 ids=None if ids is None else tuple(ids),
-                identifiers=None if identifiers is None else tuple(identifiers),
+                identifiers=None if identifiers is None else tuple(map(_comparable, identifiers)),
                 newest_first=newest_first,
                 limit=limit,
                 offset=offset,
@@ -159,8 +161,8 @@ class Users:
             username=new.username,
             first_name=new.first_name,
             last_name=new.last_name,
-            email_addresses=self._contacts(new.email_addresses, now),
-            phone_numbers=self._contacts(new.phone_numbers, now),
+            email_addresses=self._contacts(IdentifierKind.EMAIL_ADDRESS, new.email_addresses, now),
+            phone_numbers=self._contacts(IdentifierKind.PHONE_NUMBER, new.phone_numbers, now),
             public_metadata=new.public_metadata or {},
             private_metadata=new.private_metadata or {},
             unsafe_metadata=new.unsafe_metadata or {},
@@ -174,11 +176,13 @@ class Users:
             bypass_client_trust=new.bypass_client_trust,
         )
 
-    def _contacts(self, contacts: Sequence[NewContact], now: int) -> tuple[Contact, ...]:
+    def _contacts(
+        self, kind: IdentifierKind, contacts: Sequence[NewContact], now: int
+    ) -> tuple[Contact, ...]:
         return tuple(
             Contact(
                 id=self._context.id(Prefix.IDENTIFICATION, now),
-                value=contact.value,
+                value=_comparable((kind, contact.value))[1],
                 verified=contact.verified,
                 created_at=now,
             )
@@ -218,3 +222,10 @@ class Users:
                 "Idempotency-Key", "This idempotency key was used before for a different request."
             )
         return await self.get(done.resource_id)
+
+
+def _comparable(identifier: tuple[IdentifierKind, str]) -> tuple[IdentifierKind, str]:
+    """An identifier as it is stored and looked for: e-mail addresses belong to one user however they are
+    capitalised."""
+    kind, value = identifier
+    return (kind, value.lower()) if kind is IdentifierKind.EMAIL_ADDRESS else identifier

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from sojourn.core.session import Status
-from sojourn.http.backend.sessions import PAGE_LIMIT, to_wire
+from sojourn.http.backend.sessions import to_wire
 from sojourn.http.routes import Call, Operation
 from sojourn.http.versions import Version
 from sojourn.http.wire import boolean, integer
 from sojourn.service.clients import ClientView
+from sojourn.service.context import PAGE_LIMIT
 
 
 async def list_clients(call: Call) -> object:

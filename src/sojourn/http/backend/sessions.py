@@ -11,8 +11,8 @@ from sojourn.core.session import Session, Status
 from sojourn.http.routes import Call, Operation
 from sojourn.http.versions import Version
 from sojourn.http.wire import body_of, boolean, integer, text
+from sojourn.service.context import PAGE_LIMIT
 
-PAGE_LIMIT = 500
 _PENDING = frozenset({Status.PENDING})
 
 

@@ -10,9 +10,10 @@ import msgspec
 
 from sojourn.core.directory import IdentifierKind
 from sojourn.core.errors import Invalid
-from sojourn.http.backend.sessions import PAGE_LIMIT, Nothing
+from sojourn.http.backend.sessions import Nothing
 from sojourn.http.routes import METADATA_LIMIT, Call, Operation
 from sojourn.http.wire import body_of, integer, text
+from sojourn.service.context import PAGE_LIMIT
 from sojourn.service.users import NewContact, NewUser
 
 Name = Annotated[str, msgspec.Meta(max_length=256)]

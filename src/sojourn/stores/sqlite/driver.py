@@ -53,12 +53,19 @@ class Connection(Protocol):
         """A counter and its highest value."""
         ...
 
-    def wal_checkpoint(self) -> tuple[int, int]:
-        """Copy what is in the log into the database, as far as no reader needs it: a PASSIVE checkpoint."""
+    def wal_checkpoint(self, *, mode: int = ...) -> tuple[int, int]:
+        """Copy what is in the log into the database; by default as far as nobody is in the way (PASSIVE).
+
+        Tells how many pages the log has and how many of them are in the database now.
+        """
         ...
 
     def set_busy_timeout(self, milliseconds: int) -> None:
         """How long to wait for a lock that somebody else holds."""
+        ...
+
+    def set_busy_handler(self, callback: Callable[[int], bool] | None, /) -> None:
+        """Call back whenever a lock is held by somebody else; False gives up. None: give up at once."""
         ...
 
     def set_progress_handler(self, callback: Callable[[], bool] | None, steps: int = ..., /) -> None:

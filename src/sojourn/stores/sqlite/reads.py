@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from typing import Any
 
 import apsw
 
+from sojourn.core.errors import Unavailable
 from sojourn.core.lifecycle import NO_CUTOFFS
 from sojourn.core.session import Status
 from sojourn.service.ports import Held, SessionPage, SessionQuery
@@ -20,10 +22,13 @@ from sojourn.stores.sqlite.driver import Connection
 from sojourn.stores.sqlite.faults import fault
 
 _SQL = queries("sqlite")
+_SESSION_GET = _SQL["session_get"]
 
 _NEAR_STEPS = 50_000
 """Instructions of SQLite's machine that a list may take in the event loop, about half a millisecond. Past
 that it is broken off and asked again in the thread: how much it walks cannot be told from the question."""
+_STRIDE = 5_000
+"""Instructions from one look at what has been used of them to the next."""
 _NEAR_ROWS = 100
 
 _Rows = list[tuple[Any, ...]]
@@ -62,28 +67,32 @@ class Reads:
 
     async def near(self, *statements: Statement) -> list[_Rows]:
         """Rows of each statement, from one snapshot: in the event loop unless it takes long."""
-        self._near.set_progress_handler(_break_off, _NEAR_STEPS)
         try:
-            return _fetch(self._near, statements)
+            return _fetch(self._near, statements, steps=_NEAR_STEPS)
         except (apsw.BusyError, apsw.InterruptError):
-            pass
+            return await self.far(*statements)
         except apsw.Error as error:
             raise fault(error) from error
-        finally:
-            self._near.set_progress_handler(None)
-        return await self.far(*statements)
 
     async def far(self, *statements: Statement) -> list[_Rows]:
         """Rows of each statement, from one snapshot, fetched in the thread."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, _fetch, self._far, statements)
+            waiting = loop.run_in_executor(self._executor, _fetch, self._far, statements)
+        except RuntimeError as error:
+            raise Unavailable("The store is closed.") from error
+        try:
+            return await waiting
         except apsw.Error as error:
             raise fault(error) from error
 
     async def session(self, session_id: str) -> Held | None:
         """One session with its cutoffs."""
-        found = await self.point(_SQL["session_get"], (session_id,))
+        try:
+            # As `point`, without its coroutine: the read that every other request makes.
+            found = self._execute(_SESSION_GET, (session_id,)).fetchall()
+        except apsw.Error:
+            found = await self.point(_SESSION_GET, (session_id,))
         if not found:
             return None
         if not found[0][rows.SESSION_WIDTH]:
@@ -109,8 +118,8 @@ class Reads:
         statements = [Statement(session_page(filters, held=filters[2]), bindings)]
         if query.count:
             statements.append(Statement(session_count(filters), bindings))
-        page, *count = await fetch(*statements)
-        total = count[0][0][0] if count else None
+        page, *counted = await fetch(*statements)
+        total = counted[0][0][0] if counted else None
         if filters[2]:
             return SessionPage([rows.held_of(row) for row in page], total)
         if not any(row[rows.SESSION_WIDTH] for row in page):
@@ -138,15 +147,23 @@ def _where(filters: tuple[bool, bool, bool]) -> str:
     return f"WHERE {' AND '.join(chosen)}" if chosen else ""
 
 
-def _fetch(connection: Connection, statements: Sequence[Statement]) -> list[_Rows]:
-    if len(statements) == 1:
-        return [connection.execute(statements[0].sql, statements[0].bindings).fetchall()]
-    connection.execute("BEGIN").fetchall()
+def _fetch(
+    connection: Connection, statements: Sequence[Statement], *, steps: int | None = None
+) -> list[_Rows]:
+    """Rows of each statement, from one snapshot. Past so many `steps`, if a number is given, they are broken
+    off with an InterruptError."""
+    together = len(statements) > 1
+    if together:
+        connection.execute("BEGIN")
     try:
+        if steps is not None:
+            looks = count(1)
+            connection.set_progress_handler(lambda: next(looks) * _STRIDE > steps, _STRIDE)
         return [connection.execute(one.sql, one.bindings).fetchall() for one in statements]
     finally:
-        connection.execute("COMMIT").fetchall()
-
-
-def _break_off() -> bool:
-    return True
+        # Before the COMMIT: SQLite counts the steps of a statement over all its runs, so one day the look
+        # would fall on that one. Broken off, it would leave the connection in this snapshot for good.
+        if steps is not None:
+            connection.set_progress_handler(None)
+        if together:
+            connection.execute("COMMIT")

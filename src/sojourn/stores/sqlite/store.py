@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import closing
+from types import CoroutineType
+from typing import Any
 
 from sojourn.core.client import Client
 from sojourn.core.directory import IdentifierKind, User
@@ -109,9 +111,9 @@ class SqliteStore:
 
     # Reading ------------------------------------------------------------------------------------------------
 
-    async def session(self, session_id: str) -> Held | None:
+    def session(self, session_id: str) -> CoroutineType[Any, Any, Held | None]:
         """As the port says."""
-        return await self._reads.session(session_id)
+        return self._reads.session(session_id)
 
     async def sessions(self, query: SessionQuery) -> SessionPage:
         """As the port says."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -34,6 +35,9 @@ _POLL_SECONDS = 0.00025
 _CHECKPOINT_PAGES = 2_000
 """Pages written to the log before they are copied into the database. Under 4,062, what one page of SQLite's
 shared index holds, so that the index file need not grow while the disk is full."""
+_LOG_PAGES = 4 * _CHECKPOINT_PAGES
+"""Where the log has grown past this, writing waits until it can be started again."""
+_RESTART_MS = 500
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ class Writer:
         self._closed = False
         self._checkpointed = 0
         # Waiting for another process is done in the thread alone.
-        connection.set_busy_timeout(0)
+        connection.set_busy_handler(None)
 
     async def run(self, work: Callable[[], T], *, long: bool = False) -> T:
         """Do `work` (statements on the writing connection) in a transaction and return when it is durable.
@@ -110,6 +114,9 @@ class Writer:
                 else:
                     await self._run_group()
                 await self._checkpoint_when_due()
+        except BaseException as error:
+            self._reject(self._take(len(self._queue)), self._fault(error))
+            raise
         finally:
             self._drainer = None
 
@@ -140,18 +147,25 @@ class Writer:
             await self._in_thread(self._begin_patiently)
 
     def _begin_patiently(self) -> None:
-        # SQLite's own waiting backs off to steps of 100 ms, and a process that writes all the time leaves
-        # gaps of a fraction of one: who waits would be starved.
-        until = time.monotonic() + BUSY_MS / 1000
-        while True:
-            try:
-                self._execute("BEGIN IMMEDIATE")
-            except apsw.BusyError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(_POLL_SECONDS)
-            else:
-                return
+        with self._patience(BUSY_MS):
+            self._execute("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def _patience(self, milliseconds: int) -> Generator[None]:
+        """In the thread: wait for locks that somebody else holds."""
+        until = time.monotonic() + milliseconds / 1000
+
+        def wait(_calls: int) -> bool:
+            # SQLite's own waiting backs off to steps of 100 ms, and a process that writes all the time leaves
+            # gaps of a fraction of one: who waits would be starved.
+            time.sleep(_POLL_SECONDS)
+            return time.monotonic() < until
+
+        self._connection.set_busy_handler(wait)
+        try:
+            yield
+        finally:
+            self._connection.set_busy_handler(None)
 
     def _work_off(self, group: list[_Request]) -> None:
         """Run what waits, each in a savepoint of its own. Raises what the storage is to blame for."""
@@ -227,12 +241,21 @@ class Writer:
             return
         self._checkpointed = written
         try:
-            await self._in_thread(self._connection.wal_checkpoint)
+            await self._in_thread(self._checkpoint)
         except (apsw.BusyError, apsw.LockedError, apsw.FullError):
             # Another process is at it, or there is no room. Everything is safe in the log; the next will do.
             pass
         except apsw.Error as error:
             self._failure = f"A checkpoint failed: {error}"
+
+    def _checkpoint(self) -> None:
+        pages, _ = self._connection.wal_checkpoint()
+        if pages < _LOG_PAGES:
+            return
+        # Other processes write on while this one copies, so that the log is never copied to its end and never
+        # started again: two busy ones made it grow by 130 MB a second. This holds them up until it is.
+        with self._patience(_RESTART_MS):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         """Run in the thread, and wait for the outcome even when this task is cancelled, as at a shutdown."""

@@ -1,0 +1,36 @@
+"""The contract tells a broken store: each breaks one promise, and the test of that promise fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sojourn.stores.memory import MemoryStore
+from sojourn.testing.contract import StoreContract
+from tests.contract import broken_reads, broken_writes
+from tests.contract.broken import BROKEN
+
+
+async def run(store: MemoryStore, test: str, arguments: dict[str, Any]) -> None:
+    """Run one test of the contract on a store."""
+    method: Any = getattr(StoreContract(), test)
+    if hasattr(method, "hypothesis"):
+        await method.hypothesis.inner_test(StoreContract(), store, **arguments)
+    else:
+        await method(store, **arguments)
+
+
+@pytest.mark.parametrize(("broken", "test", "arguments"), BROKEN, ids=lambda v: getattr(v, "__name__", None))
+async def test_a_broken_store_fails(broken: type[MemoryStore], test: str, arguments: dict[str, Any]) -> None:
+    """The named test fails on the broken store, and passes on the one that it was made from."""
+    await run(MemoryStore(), test, arguments)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        await run(broken(), test, arguments)
+
+
+def test_there_are_broken_stores() -> None:
+    """Both modules have registered theirs, and no store is in the list twice."""
+    stores = {store for store, _, _ in BROKEN}
+    assert len(stores) == len(BROKEN)
+    assert {store.__module__ for store in stores} == {broken_reads.__name__, broken_writes.__name__}

@@ -1,0 +1,217 @@
+"""Settings: where they come from, which one wins, and how a wrong one is named."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sojourn import Config, Policy
+from sojourn.config import convert, load
+from sojourn.core.errors import ConfigurationError
+from tests.support import clean_environment
+
+CANARY = "sk_test_canarycanarycanary"
+
+
+def write(folder: Path, text: str) -> Path:
+    """A configuration file."""
+    file = folder / "sojourn.toml"
+    file.write_text(text)
+    return file
+
+
+def test_defaults() -> None:
+    """Without file and variables every setting has its default, and the policy is the default policy."""
+    config = load(environment={})
+    assert config == Config()
+    assert config.build_policy() == Policy()
+    assert config.build_master_key() is None
+
+
+def test_every_setting_has_a_variable() -> None:
+    """Each setting can be given by the variable with its name in capitals."""
+    values = {
+        "SOJOURN_DATABASE_URL": "sqlite:////data/a.db",
+        "SOJOURN_HOST": "0.0.0.0",
+        "SOJOURN_PORT": "9000",
+        "SOJOURN_WORKERS": "3",
+        "SOJOURN_SECRET_KEY": "sk_a, sk_b ,",
+        "SOJOURN_PUBLISHABLE_KEY": "pk_test_x",
+        "SOJOURN_ALLOWED_ORIGINS": "https://a.org,https://b.org",
+        "SOJOURN_MASTER_KEY": "key",
+        "SOJOURN_ISSUER": "https://id.org",
+        "SOJOURN_TOKEN_VERSION": "1",
+        "SOJOURN_MIGRATE": "false",
+        "SOJOURN_SWEEP": "0",
+        "SOJOURN_SWEEP_INTERVAL_SECONDS": "2.5",
+        "SOJOURN_GRACEFUL_STOP_SECONDS": "5",
+        "SOJOURN_LOG_LEVEL": "debug",
+        "SOJOURN_LOG_FORMAT": "json",
+        "SOJOURN_POLICY_LIFETIME_SECONDS": "3600",
+    }
+    config = load(environment=values)
+    assert {f"SOJOURN_{f.name.upper()}" for f in msgspec.structs.fields(Config)} - {"SOJOURN_POLICY"} == {
+        name for name in values if "POLICY" not in name
+    }
+    assert (config.port, config.workers, config.token_version) == (9000, 3, 1)
+    assert (config.secret_key, config.allowed_origins) == (
+        ("sk_a", "sk_b"),
+        ("https://a.org", "https://b.org"),
+    )
+    assert (config.migrate, config.sweep, config.sweep_interval_seconds) == (False, False, 2.5)
+    assert (config.log_level, config.log_format) == ("debug", "json")
+    assert config.build_policy().lifetime_seconds == 3600
+
+
+def test_the_file_and_the_variables(tmp_path: Path) -> None:
+    """The file is read first, variables win over it, and a policy is put together from both."""
+    file = write(
+        tmp_path,
+        f'port = 9000\nhost = "1.2.3.4"\nsecret_key = "{CANARY}"\n'
+        "[policy]\nlifetime_seconds = 60\nsingle_session = true\n",
+    )
+    config = load(file, {"SOJOURN_PORT": "9001", "SOJOURN_POLICY_LIFETIME_SECONDS": "7200"})
+    assert (config.port, config.host, config.secret_key) == (9001, "1.2.3.4", (CANARY,))
+    assert (config.build_policy().lifetime_seconds, config.build_policy().single_session) == (7200, True)
+    assert load(environment={"SOJOURN_CONFIG": str(file)}).port == 9000
+
+
+def test_an_empty_variable_is_none(tmp_path: Path) -> None:
+    """A variable that is set to nothing leaves what the file says."""
+    file = write(tmp_path, f'secret_key = ["{CANARY}"]\nissuer = "https://id.org"\n')
+    config = load(file, {"SOJOURN_SECRET_KEY": "", "SOJOURN_ISSUER": "", "SOJOURN_PORT": ""})
+    assert (config.secret_key, config.issuer, config.port) == ((CANARY,), "https://id.org", 8787)
+
+
+def test_other_variables_are_left_alone() -> None:
+    """Only what begins with SOJOURN_ is looked at."""
+    assert load(environment={"PATH": "/bin", "SOJOURNER": "x", "XSOJOURN_PORT": "1"}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SOJOURN_NONSENSE", "1"),
+        ("SOJOURN_", "1"),
+        ("SOJOURN_port", "1"),
+        ("SOJOURN_POLICY", "{}"),
+        ("SOJOURN_PORTS", ""),
+    ],
+)
+def test_an_unknown_variable_is_named(variable: str, value: str) -> None:
+    """A misspelt variable is an error with its name."""
+    with pytest.raises(ConfigurationError, match=variable):
+        load(environment={variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("SOJOURN_PORT", "65536", "port"),
+        ("SOJOURN_PORT", "eighty", "port"),
+        ("SOJOURN_WORKERS", "0", "workers"),
+        ("SOJOURN_TOKEN_VERSION", "3", "token_version"),
+        ("SOJOURN_SWEEP", "perhaps", "sweep"),
+        ("SOJOURN_SWEEP_INTERVAL_SECONDS", "0", "sweep_interval_seconds"),
+        ("SOJOURN_GRACEFUL_STOP_SECONDS", "-1", "graceful_stop_seconds"),
+        ("SOJOURN_LOG_LEVEL", "loud", "log_level"),
+    ],
+)
+def test_an_unusable_value_is_named(variable: str, value: str, named: str) -> None:
+    """A value that does not fit is an error with the name of its setting."""
+    with pytest.raises(ConfigurationError, match=f"^{named}: "):
+        load(environment={variable: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("ports = 1", "ports"),
+        ('port = "x"', "port"),
+        ("policy = 5", "policy"),
+        ("secret_key = 5", "secret_key"),
+        ("[policies]", "policies"),
+        ("port = ", "TOML"),
+        ("= ", "TOML"),
+    ],
+)
+def test_an_unusable_file(tmp_path: Path, text: str, named: str) -> None:
+    """What is wrong in the file is named, whether or not variables are given beside it."""
+    for environment in ({}, {"SOJOURN_POLICY_LIFETIME_SECONDS": "60"}):
+        with pytest.raises(ConfigurationError, match=named):
+            load(write(tmp_path, text), environment)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing file, a folder and bytes that are no text are errors with the path."""
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "binary.toml"):
+        with pytest.raises(ConfigurationError, match=str(path)):
+            load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIFETIME", "60"),
+        ("LIFETIME_SECONDS", "0"),
+        ("LIFETIME_SECONDS", "soon"),
+        ("INACTIVITY_SECONDS", "604800"),
+        ("SINGLE_SESSION", "maybe"),
+        ("TOKEN_LIFETIME_SECONDS", "999999999999"),
+    ],
+)
+def test_a_policy_that_does_not_fit(name: str, value: str) -> None:
+    """An unknown limit, an unusable one and one that contradicts another are configuration errors."""
+    config = load(environment={f"SOJOURN_POLICY_{name}": value})
+    with pytest.raises(ConfigurationError):
+        config.build_policy()
+
+
+def test_every_limit_can_be_set() -> None:
+    """Each field of the policy has its variable."""
+    values = {
+        name: getattr(Policy(), name) or 3600
+        for name in Policy.__dataclass_fields__
+        if name != "single_session"
+    }
+    environment = {f"SOJOURN_POLICY_{name.upper()}": str(value) for name, value in values.items()}
+    policy = load(environment={**environment, "SOJOURN_POLICY_SINGLE_SESSION": "true"}).build_policy()
+    assert {name: getattr(policy, name) for name in values} == values
+    assert policy.single_session
+
+
+def test_secrets_are_not_repeated() -> None:
+    """Neither the repr of a configuration nor an error about a secret shows it."""
+    config = load(environment={"SOJOURN_SECRET_KEY": CANARY, "SOJOURN_MASTER_KEY": "canary-master"})
+    assert "canary" not in repr(config)
+    with pytest.raises(ConfigurationError) as error:
+        config.build_master_key()
+    assert "canary" not in error.value.detail
+    assert "SOJOURN_MASTER_KEY" in error.value.detail
+
+
+def test_master_keys() -> None:
+    """Base64 of 32 bytes is a master key, padded or not, in either alphabet; a placeholder is none."""
+    raw = bytes(range(200, 232))
+    texts = [base64.b64encode(raw), base64.urlsafe_b64encode(raw), base64.b64encode(raw).rstrip(b"=") + b"\n"]
+    keys = [Config(master_key=text.decode()).build_master_key() for text in texts]
+    assert len({key.id for key in keys if key}) == 1
+    for bad in (bytes(32), raw[:31], raw + b"x"):
+        with pytest.raises(ConfigurationError):
+            Config(master_key=base64.b64encode(bad).decode()).build_master_key()
+
+
+def test_conversion_names_the_setting() -> None:
+    """What the command line gives is checked like what a file gives."""
+    assert convert({"port": "80", "host": "x"}).port == 80
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        convert({"nonsense": 1})
+
+
+def test_the_clean_environment_of_the_suite() -> None:
+    """What the tests start gets no setting that it does not know."""
+    assert load(environment=clean_environment()) == Config()

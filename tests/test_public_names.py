@@ -1,0 +1,113 @@
+"""What a program may import, and what that loads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import sojourn
+from sojourn import testing
+from tests.support import clean_environment
+
+PUBLIC = [
+    "Activity",
+    "Actor",
+    "Config",
+    "Limits",
+    "NewContact",
+    "NewUser",
+    "NotFound",
+    "Policy",
+    "Session",
+    "Sojourn",
+    "SojournError",
+    "Status",
+    "Unavailable",
+]
+SERVICES = {"sessions", "tokens", "users", "clients", "events", "api_keys", "keys", "sweeper"}
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after running `code`, and did not have before."""
+    told = "print(json.dumps(sorted(set(sys.modules) - before)))"
+    program = f"import sys, json\nbefore = set(sys.modules)\n{code}\n{told}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=clean_environment(), timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def packages(modules: set[str]) -> set[str]:
+    """The top-level packages of modules."""
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_the_public_names() -> None:
+    """The public names are these and no others; each of them is there and says what it is."""
+    assert sojourn.__all__ == PUBLIC
+    for name in PUBLIC:
+        assert getattr(sojourn, name).__doc__
+    assert testing.__all__ == ["ManualClock", "SequentialEntropy"]
+
+
+def test_a_star_import_brings_no_more() -> None:
+    """Nothing but the public names comes with a star."""
+    names: dict[str, object] = {}
+    exec("from sojourn import *", names)  # noqa: S102
+    assert sorted(set(names) - {"__builtins__"}) == PUBLIC
+
+
+async def test_the_public_members_of_a_sojourn() -> None:
+    """A Sojourn has its services, what it is, and two methods beside its opening."""
+    config = sojourn.Config(database_url="memory://", sweep=False)
+    async with sojourn.Sojourn.open(config=config) as made:
+        public = {name for name in dir(made) if not name.startswith("_")}
+    assert public == SERVICES | {"instance", "issuer", "new_secret_key", "policy", "open", "check", "rekey"}
+
+
+def test_importing_the_library_loads_no_server() -> None:
+    """The plain import brings no server, no command line, no test tools and no SQL."""
+    modules = loaded("import sojourn")
+    unwanted = {"uvicorn", "uvloop", "httptools", "cyclopts", "starlette", "httpx", "pytest", "hypothesis",
+                "apsw", "sqlite3", "rich"}  # fmt: skip
+    assert packages(modules).isdisjoint(unwanted)
+    for module in (
+        "sojourn.http",
+        "sojourn.cli",
+        "sojourn.testing",
+        "sojourn.stores.sqlite",
+        "sojourn.blocking",
+    ):
+        assert module not in modules
+
+
+@pytest.mark.parametrize("module", ["sojourn.blocking", "sojourn.testing", "sojourn.http.app"])
+def test_what_further_imports_load(module: str) -> None:
+    """The blocking front, the test helpers and the application need no extra either."""
+    unwanted = {"uvicorn", "cyclopts", "starlette", "httpx", "pytest", "hypothesis", "apsw"}
+    assert packages(loaded(f"import {module}")).isdisjoint(unwanted)
+
+
+def test_the_core_needs_the_standard_library_only() -> None:
+    """Every module of the core, taken by itself, loads nothing from outside, no I/O and no other layer."""
+    modules = loaded(
+        "import importlib, pkgutil, types, importlib.util\n"
+        "spec = importlib.util.find_spec('sojourn')\n"
+        "package = types.ModuleType('sojourn')\n"  # without what sojourn/__init__.py brings together
+        "package.__path__ = spec.submodule_search_locations\n"
+        "sys.modules['sojourn'] = package\n"
+        "core = importlib.import_module('sojourn.core')\n"
+        "for module in pkgutil.iter_modules(core.__path__):\n"
+        "    importlib.import_module(f'sojourn.core.{module.name}')"
+    )
+    own = {name for name in modules if name.startswith("sojourn")}
+    assert {"sojourn.core.lifecycle", "sojourn.core.session"} <= own
+    assert all(name == "sojourn" or name.startswith("sojourn.core") for name in own)
+    assert packages(modules) - {"sojourn"} <= set(sys.stdlib_module_names)
+    assert packages(modules).isdisjoint(
+        {"asyncio", "socket", "logging", "sqlite3", "ssl", "random", "secrets"}
+    )
