@@ -1,9 +1,9 @@
 """A disk that can lose its power: an SQLite VFS in memory that remembers every write and sync.
 
-One run under load gives one history; `survivors` then tells what a power cut at any point of it would have
-left on the disk, as often as wanted. What was synced survives. What was written since is dropped, kept or torn, in
-sectors of 512 bytes and in any order, as a disk with a cache may do. A file that was never synced may not be
-there at all.
+One run under load gives one history; `survivors` then tells what a power cut at any point of it would
+have left on the disk, as often as wanted. What was synced survives. What was written since is dropped,
+kept or torn, in sectors of 512 bytes and in any order, as a disk with a cache may do. A file that was
+never synced may not be there at all.
 """
 
 from __future__ import annotations
