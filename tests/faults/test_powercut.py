@@ -14,7 +14,8 @@ from tests.faults.disk import Disk, survivors
 from tests.faults.history import Acknowledged, History, load, losses
 
 CUTS = 1_000 if os.environ.get("SOJOURN_FAULTS") == "full" else 100
-CONTROL_CUTS = 25
+CONTROL_CUTS, CONTROL_LOSSES = 100, 5
+"""25 seeds lost 15 to 30 of 100 cuts, 22 on average: five are out of the reach of chance, and none is not."""
 ROUNDS = 60
 """Lives of a session in one history."""
 DATABASE = "/simulated/power.db"
@@ -78,12 +79,11 @@ async def test_r2_control_with_normal_syncs_something_is_lost(tmp_path: Path) ->
     """The same cuts with synchronous=NORMAL lose acknowledged changes: this test can see a loss."""
     run = Run("NORMAL", int.from_bytes(os.urandom(4), "big"))
     await run.go()
-    losing, revived = 0, 0
+    losing = 0
     for number, step in enumerate(run.cuts(CONTROL_CUTS)):
         wrong = await run.cut(step, tmp_path / str(number))
         losing += bool(wrong)
-        revived += any("lives again" in text for text in wrong)
-    assert losing > CONTROL_CUTS / 4
+    assert losing >= CONTROL_LOSSES
     assert not run.history.refused
 
 
