@@ -51,6 +51,8 @@ class Plan:
     pids: Sequence[int] = ()
     """The server's processes, whose use of CPU is read while requests are counted."""
     cores: Sequence[int] = field(default_factory=load_cores)
+    polls: bool = True
+    """Never sleeps, in a closed loop: right where the generator has its cores to itself, and nowhere else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +202,9 @@ async def _measure(plan: Plan) -> Result:
     loop = asyncio.get_running_loop()
     for _ in range(plan.connections):
         await loop.create_connection(lambda: _Connection(run), "127.0.0.1", plan.port)
-    polling = loop.create_task(run.poll() if plan.rate is None else run.arrivals())
+    polling = None
+    if plan.rate is not None or plan.polls:
+        polling = loop.create_task(run.poll() if plan.rate is None else run.arrivals())
     await asyncio.sleep(plan.warm_up)
     run.begin()
     began, own, server = perf_counter(), sum(os.times()[:2]), cpu_seconds(plan.pids)
@@ -215,7 +219,8 @@ async def _measure(plan: Plan) -> Result:
         latencies={kind: sorted(found) for kind, found in run.latencies.items()},
     )
     run.stopped = True
-    await polling
+    if polling is not None:
+        await polling
     return result
 
 

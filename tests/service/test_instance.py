@@ -31,9 +31,9 @@ def file_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/sojourn.db"
 
 
-def raw_file(url: str) -> bytes:
-    """The bytes of the database file."""
-    return Path(url.removeprefix("sqlite:///")).read_bytes()
+def raw_file(url: str, suffix: str = "") -> bytes:
+    """The bytes of the database file, or of one beside it."""
+    return Path(url.removeprefix("sqlite:///") + suffix).read_bytes()
 
 
 def key_rows(url: str) -> list[bytes]:
@@ -180,6 +180,27 @@ async def test_with_a_master_key_nothing_lies_in_the_clear(
     assert envelope.sealed_with(row) == MasterKey.parse(MASTER).id
     async with opened(file_url, master_key=MASTER) as sojourn:
         assert await sojourn.tokens.verify(token)
+
+
+@pytest.mark.parametrize("scrubbed", [True, False])
+async def test_a_key_encrypted_later_is_gone_in_the_clear(
+    file_url: str, scrubbed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No piece of a key that lay in the clear is left in database or log while the service runs on; without
+    scrubbing, the control, it is."""
+    async with opened(file_url) as sojourn:
+        plain = key_rows(file_url)[0]
+    piece = plain.splitlines()[5]
+    assert piece in raw_file(file_url)
+    if not scrubbed:
+
+        async def nothing(_store: object) -> None:
+            pass
+
+        monkeypatch.setattr("sojourn.stores.sqlite.store.SqliteStore.scrub", nothing)
+    async with opened(file_url, master_key=MASTER) as sojourn:
+        assert (piece not in raw_file(file_url) + raw_file(file_url, "-wal")) is scrubbed
+        assert await token_of(sojourn)
 
 
 async def test_a_master_key_given_later_encrypts(file_url: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ from sojourn.cli.common import settings
 from sojourn.config import FILE_VARIABLE, PREFIX, Config
 from sojourn.core.errors import ConfigurationError
 from sojourn.http.app import App
+from sojourn.http.protocol import JoiningProtocol
 from sojourn.runtime import MEMORY, Sojourn
 
 _HANDED_OVER = ("database_url", "host", "port", "log_level", "log_format")
@@ -66,6 +67,7 @@ def serve(
     uvicorn.run(
         "sojourn.cli.serve:make_app",
         factory=True,
+        http=JoiningProtocol,
         host=chosen.host,
         port=chosen.port,
         workers=chosen.workers,

@@ -8,7 +8,7 @@ import hashlib
 import logging
 from dataclasses import dataclass, field, replace
 
-from sojourn.core.errors import ConfigurationError, MasterKeyRefused
+from sojourn.core.errors import ConfigurationError, MasterKeyRefused, Unavailable
 from sojourn.core.ids import Prefix
 from sojourn.core.keys import ApiKeyKind, Instance
 from sojourn.service.api_keys import ApiKeys, check
@@ -81,6 +81,10 @@ async def rekey(context: Context, signing: SigningKeys, new: MasterKey | None) -
     operations.append(PutInstance(replace(instance, master_key_id=new.id if new else None)))
     await context.store.commit(operations)
     signing.master = new
+    try:
+        await context.store.scrub()
+    except Unavailable as error:
+        _log.warning("the former copies of the keys may still lie in the database's log: %s", error.detail)
 
 
 def publishable_key(host: str) -> str:

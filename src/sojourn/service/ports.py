@@ -361,6 +361,11 @@ class Store(Protocol):
         any more and were last changed before it too), events and idempotency records. How many rows went."""
         ...
 
+    async def scrub(self) -> None:
+        """Remove what was replaced or deleted from the storage itself, where it may outlast the commit that
+        replaced it: in free space, in a log. For after a secret has been encrypted or destroyed."""
+        ...
+
     async def close(self) -> None:
         """Finish what was accepted and release the storage."""
         ...

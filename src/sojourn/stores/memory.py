@@ -170,6 +170,9 @@ class MemoryStore:
             del self._tables.once[once.digest]
         return len(gone) + len(empty) + events + len(stale)
 
+    async def scrub(self) -> None:
+        """There is nothing beside the values themselves."""
+
     async def close(self) -> None:
         """There is nothing to release."""
 

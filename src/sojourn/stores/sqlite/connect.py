@@ -103,6 +103,8 @@ def _configure(connection: Connection, internals: Internals, *, writes: bool) ->
     _set(connection, "trusted_schema", 0)
     _set(connection, "cell_size_check", 1)
     _set(connection, "temp_store", 2)
+    # What is deleted or replaced is zeroed in its page: an old secret must not lie on in free space.
+    _set(connection, "secure_delete", 1)
     _set(connection, "cache_size", -_CACHE_KIB)
     if internals.vfs is None:
         _set(connection, "mmap_size", 0)

@@ -228,6 +228,10 @@ class SqliteStore:
             ended_before=ended_before, events_before=events_before, once_before=once_before, limit=limit
         )
 
+    async def scrub(self) -> None:
+        """As the port says."""
+        await self._writer.scrub()
+
 
 def _open(path: str, internals: Internals, *, migrate: bool) -> tuple[Connection, ...]:
     """The connections for writing, for reads in the event loop and for reads in the thread."""

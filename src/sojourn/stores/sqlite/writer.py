@@ -45,6 +45,7 @@ class _Request:
     work: Callable[[], object]
     waiter: asyncio.Future[Any]
     long: bool
+    bare: bool = False
     result: object = None
     error: BaseException | None = None
 
@@ -79,20 +80,28 @@ class Writer:
         What `work` raises undoes it and is raised here. `long` work gets a transaction of its own in the
         thread. Cancelling the caller does not cancel the work. Raises Unavailable and what is under it.
         """
-        self._refuse_when_unfit()
-        loop = asyncio.get_running_loop()
-        request = _Request(work, loop.create_future(), long)
-        self._queue.append(request)
-        if self._drainer is None:
-            # A task begins in the next round of the loop, when all who are ready now have queued up.
-            self._drainer = loop.create_task(self._drain())
-        return cast(T, await request.waiter)
+        return cast(T, await self._queued(work, long=long))
+
+    async def scrub(self) -> None:
+        """Empty the log into the database, where `secure_delete` has zeroed what was freed. Raises
+        Unavailable when readers in other processes keep the log from being emptied."""
+        await self._queued(self._empty_log, long=True, bare=True)
 
     async def close(self) -> None:
         """Finish what was accepted, and accept nothing more."""
         self._closed = True
         while self._drainer is not None:
             await asyncio.wait([self._drainer])
+
+    async def _queued(self, work: Callable[[], object], *, long: bool, bare: bool = False) -> object:
+        self._refuse_when_unfit()
+        loop = asyncio.get_running_loop()
+        request = _Request(work, loop.create_future(), long, bare)
+        self._queue.append(request)
+        if self._drainer is None:
+            # A task begins in the next round of the loop, when all who are ready now have queued up.
+            self._drainer = loop.create_task(self._drain())
+        return await request.waiter
 
     def _refuse_when_unfit(self) -> None:
         if self._closed:
@@ -189,8 +198,10 @@ class Writer:
         self._execute("COMMIT")
 
     async def _run_long(self, request: _Request) -> None:
+        # A checkpoint is the one thing that SQLite does outside of a transaction only.
+        work = request.work if request.bare else lambda: self._transaction(request.work)
         try:
-            request.result = await self._in_thread(lambda: self._transaction(request.work))
+            request.result = await self._in_thread(work)
         except Exception as error:
             request.error = self._fault(error) if of_storage(error) else error
         request.resolve()
@@ -256,6 +267,10 @@ class Writer:
         # started again: two busy ones made it grow by 130 MB a second. This holds them up until it is.
         with self._patience(_RESTART_MS):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+
+    def _empty_log(self) -> None:
+        with self._patience(BUSY_MS):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         """Run in the thread, and wait for the outcome even when this task is cancelled, as at a shutdown."""
