@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from jsonschema import Draft202012Validator
 
 from sojourn.core.client import Client
 from sojourn.core.directory import Contact, IdentifierKind, User
 from sojourn.core.session import Activity, Actor, Ending, Instigator, Reason, Session, Status
+from tests.published import PUBLISHED_VERSIONS, specification
 
 NOW = 1_767_225_600_000
-SPECS = os.environ.get("SOJOURN_SPECS")
-NEWEST = "2026-05-12"
+NEWEST = PUBLISHED_VERSIONS[-1]
 BARE = User(id="user_1", created_at=NOW, updated_at=NOW + 1)
 FULL = replace(
     BARE,
@@ -191,62 +186,31 @@ def test_a_client_names_the_last_active_session_while_it_stands(status: Status) 
 # Against the published descriptions ------------------------------------------------------------------------
 
 
-@cache
-def schemas(version: str) -> dict[str, Any]:
-    """The schemas of one version, as JSON Schema: OpenAPI 3.0 writes null differently."""
-    assert SPECS is not None
-    text = (Path(SPECS) / f"bapi-{version}.yml").read_text()
-    return translated(yaml.safe_load(text)["components"]["schemas"])
-
-
-def translated(schema: Any) -> Any:
-    """`nullable` as a type, references inside the document."""
-    if isinstance(schema, list):
-        return [translated(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema.replace("#/components/schemas/", "#/$defs/") if isinstance(schema, str) else schema
-    found = {
-        key: translated(value) for key, value in schema.items() if key not in ("nullable", "discriminator")
-    }
-    return {"anyOf": [{"type": "null"}, found]} if schema.get("nullable") is True else found
-
-
-def complaints(name: str, value: Any, version: str = NEWEST) -> list[str]:
-    """What a schema has against a value."""
-    validator = Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schemas(version)})
-    return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(value)]
-
-
-needs_specs = pytest.mark.skipif(SPECS is None, reason="SOJOURN_SPECS is not set")
-
-
-@needs_specs
-@pytest.mark.parametrize("version", ["2025-11-10", NEWEST])
+@pytest.mark.parametrize("version", PUBLISHED_VERSIONS)
 @pytest.mark.parametrize("user", [BARE, FULL], ids=["bare", "full"])
 def test_users_are_as_published(user: User, version: str) -> None:
     """The whole resource, contacts included, satisfies the schema User."""
-    assert complaints("User", user.to_wire(), version) == []
+    assert specification(version).complaints("User", user.to_wire()) == []
 
 
-@needs_specs
 def test_the_required_fields_are_the_published_ones() -> None:
     """The list above is that of the description."""
-    assert sorted(schemas(NEWEST)["User"]["required"]) == sorted(REQUIRED)
+    assert sorted(specification(NEWEST).schemas["User"]["required"]) == sorted(REQUIRED)
 
 
-@needs_specs
 @pytest.mark.parametrize("status", Status)
 def test_sessions_and_clients_are_as_published(status: Status) -> None:
     """The resources satisfy the schemas Session and Client in every status."""
+    complaints = specification(NEWEST).complaints
     shown = session("sess_1", status)
     client = Client(id="client_1", created_at=NOW, updated_at=NOW, last_active_session_id="sess_1")
     assert complaints("Session", shown.to_wire()) == []
     assert complaints("Client", client.to_wire([shown])) == []
 
 
-@needs_specs
 def test_the_schemas_can_complain() -> None:
     """The control: a field too few, one too many and one of the wrong type are each found."""
+    complaints = specification(NEWEST).complaints
     wire = BARE.to_wire()
     assert complaints("User", {k: v for k, v in wire.items() if k != "mfa_enabled_at"})
     assert complaints("User", {**wire, "banned": "no"})
