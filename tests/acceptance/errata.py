@@ -1,0 +1,156 @@
+"""Where the service answers what the published descriptions do not have, each with its reason.
+
+These are statuses and operations. No body differs from its published schema; where that asks for too little,
+STRICTER names the one that a body has to satisfy too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sojourn.http.routes import Operation
+from tests.published import Published, Specification
+
+ERRORS = "ClerkErrors"
+"""The schema of every error."""
+
+EVERYWHERE: dict[tuple[int, str], str] = {
+    (400, "api_version_invalid"): "the version is read before any operation",
+    (400, "request_body_invalid"): "any operation with a body may get one that is no JSON",
+    (400, "malformed_request_parameters"): "any operation with a body may get a length that is no number",
+    (
+        401,
+        "clerk_key_invalid",
+    ): "every operation takes a key, and SDKs look for this code; GetJWKS and others "
+    "describe no 401, though the description asks for a key everywhere",
+    (401, "authorization_header_format_invalid"): "the same, for a header that holds no key",
+    (403, "authorization_invalid"): "verifier keys, which the published service does not have, may do little",
+    (409, "conflict"): "somebody changed the same thing at the same moment, and nothing was changed",
+    (413, "request_body_too_large"): "a limit of the transport; the catalogue has the code",
+    (415, "unsupported_content_type"): "a rule of the transport; the catalogue has the code",
+    (422, "form_param_unknown"): "the descriptions close every body and seldom say what answers a stranger",
+    (500, "internal_clerk_error"): "faults are described nowhere; the catalogue has the code",
+    (503, "service_unavailable"): "the same",
+    (503, "storage_failed"): "a fault of the storage, for which the catalogue has no word",
+    (507, "storage_full"): "the same, and the one that an operator can do something about",
+}
+"""Errors that any operation may give, whether its description has the status or not."""
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """An error of one operation whose status its description does not have."""
+
+    operation: str
+    status: int
+    code: str
+    reason: str
+
+
+ERRATA = (
+    Erratum(
+        "createSession",
+        403,
+        "user_banned",
+        "the catalogue has this code for the Backend API; nothing described says it",
+    ),
+    Erratum(
+        "CreateSessionToken",
+        422,
+        "form_param_value_invalid",
+        "the description bounds expires_in_seconds without an answer for what lies outside",
+    ),
+    Erratum(
+        "VerifySession",
+        422,
+        "form_param_missing",
+        "the token is required, and what is missing is a 422 everywhere else",
+    ),
+    Erratum(
+        "BanUser", 404, "resource_not_found", "the description has no answer for a user who is not there"
+    ),
+    Erratum("UnbanUser", 404, "resource_not_found", "as for BanUser"),
+)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """An operation served where no description has it: the schema of its success, None for one of our own,
+    and the statuses of its errors, besides those of the tables above."""
+
+    answer: str | None
+    statuses: frozenset[int]
+    reason: str
+
+
+EXTENSIONS = {
+    "VerifySession": Extension(
+        "Session", frozenset({400, 401, 404}), "left out from 2025-04-10 on; SDKs still call it"
+    ),
+    "GetPublicJWKS": Extension("JWKS", frozenset(), "described for the Frontend API only"),
+}
+
+
+@dataclass(frozen=True)
+class Stricter:
+    """A schema that the success of an operation has to satisfy besides the described one."""
+
+    schema: str
+    reason: str
+
+
+STRICTER = {
+    name: Stricter("Token", "described in place without a required member, so that {} would do")
+    for name in ("CreateSessionToken", "CreateSessionTokenFromTemplate")
+}
+
+FRONT = frozenset({400, 401})
+"""Statuses that what stands before every operation gives: version, key, body."""
+
+NEVER: dict[tuple[str | None, int], str] = {
+    (None, 402): "there are no plans and nothing is paid for",
+    (None, 410): "operations that are deprecated upstream are kept",
+    ("CreateUser", 403): "there are no settings of an instance that could forbid it",
+}
+"""Published statuses that are not given, by operation or, with None, at all."""
+
+
+def complaints(
+    specification: Specification, operation: Operation, status: int, body: Any, *, page: bool = False
+) -> list[str]:
+    """What the description of a version has against an answer, after the errata."""
+    described = description(specification, operation)
+    if described is None:
+        return [f"{operation.name} is not published in {specification.version}"]
+    if status not in described.bodies and is_erratum(operation.name, status, code_of(body)):
+        return specification.complaints(ERRORS, body)
+    found = described.complaints(status, body, page=page)
+    if status == 200 and operation.name in STRICTER:
+        found += specification.complaints(STRICTER[operation.name].schema, body)
+    return found
+
+
+def description(specification: Specification, operation: Operation) -> Published | None:
+    """The description of an operation, or what stands in for it."""
+    published = specification.operation(operation)
+    if published is not None or operation.name not in EXTENSIONS:
+        return published
+    extension = EXTENSIONS[operation.name]
+    bodies = {status: specification.schema(ERRORS) for status in extension.statuses}
+    bodies[200] = specification.schema(extension.answer) if extension.answer else {}
+    return Published(specification, operation.name, bodies)
+
+
+def is_erratum(operation: str, status: int, code: str | None) -> bool:
+    """Whether the tables above have this answer."""
+    known = {(erratum.operation, erratum.status, erratum.code) for erratum in ERRATA}
+    return (status, code) in EVERYWHERE or (operation, status, code) in known
+
+
+def code_of(body: Any) -> str | None:
+    """The code of the first error, if the body holds errors."""
+    match body:
+        case {"errors": [{"code": str(code)}, *_]}:
+            return code
+    return None
