@@ -107,6 +107,13 @@ def fill(path: Path, sessions: int, *, expired: bool = False) -> Filled:
     return Filled(path, sessions, sample[:_SAMPLE], live, chance.sample(users, min(len(users), 2_000)))
 
 
+def add_to_user(path: Path, user: str, count: int) -> None:
+    """Give one user so many more sessions."""
+    connection = apsw.Connection(str(path))
+    _insert(connection, list(_sessions([user], count, first_day=6)))
+    connection.close()
+
+
 async def _prepare(path: Path) -> None:
     """Schema, instance and keys, as the first start makes them."""
     config = Config(database_url=f"sqlite:///{path}", secret_key=(SECRET_KEY,), sweep=False)
