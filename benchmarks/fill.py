@@ -30,6 +30,8 @@ from sojourn.runtime import Sojourn
 from sojourn.service.system import SystemEntropy
 from sojourn.stores.sql import queries
 from sojourn.stores.sqlite import rows
+from sojourn.stores.sqlite.log import event_values
+from sojourn.stores.sqlite.users import user_document
 
 PER_USER = 20
 _SQL = queries("sqlite")
@@ -152,7 +154,7 @@ def _insert(connection: apsw.Connection, sessions: list[Session]) -> None:
         connection.executemany(
             _SQL["event_insert"],
             (
-                rows.event_values(
+                event_values(
                     of_session(
                         s,
                         EventType.SESSION_CREATED,
@@ -169,7 +171,7 @@ def _user_values(users: list[str]) -> Iterator[tuple[object, ...]]:
     for number, user_id in enumerate(users):
         at = _now() - 15 * DAY * 1000
         user = User(id=user_id, created_at=at, updated_at=at, external_id=str(number))
-        yield (user.id, 1, 0, at, at, None, None, rows.user_document(user))
+        yield (user.id, 1, 0, at, at, None, None, user_document(user))
 
 
 def _now() -> int:

@@ -22,6 +22,7 @@ from sojourn.core.policy import Policy
 from sojourn.service.system import SystemEntropy
 from sojourn.stores.sql import queries
 from sojourn.stores.sqlite import rows
+from sojourn.stores.sqlite.log import event_values
 
 _MESSAGE = b"x" * 380
 """About what is signed in a session token."""
@@ -87,7 +88,7 @@ def _values(users: list[str], count: int) -> list[tuple[object, ...]]:
                 (session.client_id, now, now, session.id, None, 1),
                 {"id": user, "at": now},
                 rows.session_values(session),
-                rows.event_values(event),
+                event_values(event),
             )
         )
     return made

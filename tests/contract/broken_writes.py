@@ -158,7 +158,8 @@ class AcknowledgesEarly(MemoryStore):
         if any(isinstance(operation, AppendEvent) for operation in operations) and self._tables.given.get(
             "session"
         ):
-            asyncio.get_running_loop().call_soon(self._tables.apply, operations)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.create_task, super().commit(operations))
         else:
             await super().commit(operations)
 

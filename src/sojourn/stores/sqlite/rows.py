@@ -8,12 +8,9 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 from sojourn.core.client import Client
-from sojourn.core.directory import Contact, User
-from sojourn.core.events import Event, EventType
-from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, KeyUse, StoredKey
 from sojourn.core.lifecycle import NO_CUTOFFS, Cutoff, Cutoffs, SubjectKind, next_deadline
 from sojourn.core.session import Activity, Actor, Ending, Instigator, Reason, Session, Status
-from sojourn.service.ports import Held, InsertOnce
+from sojourn.service.ports import Held
 
 Row: TypeAlias = Sequence[Any]
 Values: TypeAlias = tuple[Any, ...]
@@ -168,7 +165,7 @@ def _cutoff(kind: SubjectKind, row: Row) -> Cutoff | None:
     )
 
 
-# Clients and users -----------------------------------------------------------------------------------------
+# Clients ---------------------------------------------------------------------------------------------------
 
 
 def client_of(row: Row) -> Client:
@@ -182,146 +179,3 @@ def client_of(row: Row) -> Client:
         last_authentication_strategy=row[5],
         version=row[6],
     )
-
-
-def user_of(row: Row) -> User:
-    """A user from `user_columns`."""
-    rest = json.loads(row[8])
-    for name in _CONTACTS:
-        if name in rest:
-            rest[name] = tuple(
-                Contact(id=identifier, value=value, created_at=created, verified=verified)
-                for identifier, value, created, verified in rest[name]
-            )
-    return User(
-        sequence=row[0],
-        id=row[1],
-        version=row[2],
-        banned=bool(row[3]),
-        created_at=row[4],
-        updated_at=row[5],
-        last_sign_in_at=row[6],
-        last_active_at=row[7],
-        **rest,
-    )
-
-
-def user_document(user: User) -> str:
-    """What of a user has no column of its own; what is as it is by default is left out."""
-    rest: dict[str, object] = {}
-    for name in _PLAIN:
-        value = getattr(user, name)
-        if value != _DEFAULTS[name]:
-            rest[name] = value
-    for name in _CONTACTS:
-        contacts: tuple[Contact, ...] = getattr(user, name)
-        if contacts:
-            rest[name] = [(c.id, c.value, c.created_at, c.verified) for c in contacts]
-    for name in _METADATA:
-        metadata: Mapping[str, object] = getattr(user, name)
-        if metadata:
-            rest[name] = dict(metadata)
-    return document(rest)
-
-
-_PLAIN = (
-    "external_id",
-    "username",
-    "first_name",
-    "last_name",
-    "locked",
-    "locale",
-    "legal_accepted_at",
-    "delete_self_enabled",
-    "create_organization_enabled",
-    "create_organizations_limit",
-    "bypass_client_trust",
-)
-_CONTACTS = ("email_addresses", "phone_numbers")
-_METADATA = ("public_metadata", "private_metadata", "unsafe_metadata")
-_BARE = User(id="", created_at=0, updated_at=0)
-_DEFAULTS: dict[str, object] = {name: getattr(_BARE, name) for name in _PLAIN}
-
-
-# The rest --------------------------------------------------------------------------------------------------
-
-
-def event_of(row: Row) -> Event:
-    """An event from `event_page`, whose first column is its position."""
-    return Event(
-        id=row[1],
-        type=EventType(row[2]),
-        at=row[3],
-        session_id=row[4],
-        user_id=row[5],
-        client_id=row[6],
-        organization_id=row[7],
-        actor=row[8],
-        instigator=None if row[9] is None else _INSTIGATOR[row[9]],
-        reason=None if row[10] is None else _REASON[row[10]],
-        note=row[11],
-        request_id=row[12],
-    )
-
-
-def event_values(event: Event) -> Values:
-    """The values of `event_insert`."""
-    return (
-        event.id,
-        event.type.value,
-        event.at,
-        event.session_id,
-        event.user_id,
-        event.client_id,
-        event.organization_id,
-        event.actor,
-        event.instigator and event.instigator.value,
-        event.reason and event.reason.value,
-        event.note,
-        event.request_id,
-    )
-
-
-def api_key_of(row: Row) -> ApiKey:
-    """An API key from `api_key_columns`."""
-    identifier, kind, digest, hint, created_at, revoked_at = row
-    return ApiKey(
-        id=identifier,
-        kind=ApiKeyKind(kind),
-        digest=digest,
-        hint=hint,
-        created_at=created_at,
-        revoked_at=revoked_at,
-    )
-
-
-def stored_key_of(row: Row) -> StoredKey:
-    """A private key at rest from `stored_key_list`."""
-    kid, use, algorithm, state, material, created_at, published_until = row
-    return StoredKey(
-        kid=kid,
-        use=KeyUse(use),
-        algorithm=algorithm,
-        state=state,
-        material=material,
-        created_at=created_at,
-        published_until=published_until,
-    )
-
-
-def instance_of(row: Row) -> Instance:
-    """The instance from `instance_get`."""
-    identifier, publishable_key, epoch, created_at, master_key_id = row
-    return Instance(
-        id=identifier,
-        publishable_key=publishable_key,
-        epoch=epoch,
-        created_at=created_at,
-        master_key_id=master_key_id,
-    )
-
-
-def once_of(row: Row) -> InsertOnce:
-    """What was done under an idempotency key, from `once_get`."""
-    digest, fingerprint, resource_id, at = row
-    return InsertOnce(digest=digest, fingerprint=fingerprint, resource_id=resource_id, at=at)

@@ -1,0 +1,57 @@
+"""The event log and the memory of idempotency keys: what happens, and the verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from sojourn.core.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events in reading order. `position` is where to go on; it is set even when the page is empty."""
+
+    events: Sequence[Event]
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppendEvent:
+    """Append to the log; readable in order once committed."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertOnce:
+    """Remember that a creation was done under an idempotency key. Refused.REPEATED when it already was."""
+
+    digest: bytes
+    fingerprint: bytes
+    resource_id: str
+    at: int
+
+
+LogOperation: TypeAlias = AppendEvent | InsertOnce
+
+
+class LogStore(Protocol):
+    """The verbs for the log."""
+
+    async def events(self, after: str | None, limit: int) -> EventPage:
+        """Events behind a position (None: from the oldest kept).
+
+        Nothing ever becomes readable behind a position already read. Raises PositionLost for a position of
+        another epoch, a malformed one, or one whose successors have been purged.
+        """
+        ...
+
+    async def end_of_events(self) -> str:
+        """The position behind the newest event."""
+        ...
+
+    async def once(self, digest: bytes) -> InsertOnce | None:
+        """What was done under an idempotency key."""
+        ...

@@ -1,0 +1,20 @@
+"""How a store says that a commit was not made."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):  # an outcome that the caller must handle, not a fault
+    """A commit was not made, because of one of its operations; nothing of it has happened."""
+
+    USER_MISSING = "user_missing"
+    USER_BANNED = "user_banned"
+    CLIENT_MISSING = "client_missing"
+    CHANGED = "changed"
+    IDENTIFIER_TAKEN = "identifier_taken"
+    REPEATED = "repeated"
+
+    def __init__(self, why: str, operation: object, detail: str | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.operation = operation
+        self.detail = detail

@@ -1,0 +1,117 @@
+"""API keys, private keys at rest and the instance on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, KeyUse, StoredKey
+from sojourn.service.ports import InsertApiKey, PutInstance, PutStoredKey
+from sojourn.stores.sql import queries
+from sojourn.stores.sqlite.changes import Change
+from sojourn.stores.sqlite.reads import Reads
+from sojourn.stores.sqlite.rows import Row
+
+_SQL = queries("sqlite")
+
+
+class Keys:
+    """The verbs for keys and the instance."""
+
+    _reads: Reads
+
+    async def api_key(self, digest: bytes) -> ApiKey | None:
+        """As the port says."""
+        found = await self._reads.point(_SQL["api_key_get"], (digest,))
+        return _api_key_of(found[0]) if found else None
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        """As the port says."""
+        return [_api_key_of(row) for row in await self._reads.point(_SQL["api_key_list"])]
+
+    async def stored_keys(self) -> Sequence[StoredKey]:
+        """As the port says."""
+        return [_stored_key_of(row) for row in await self._reads.point(_SQL["stored_key_list"])]
+
+    async def instance(self) -> Instance | None:
+        """As the port says."""
+        found = await self._reads.point(_SQL["instance_get"])
+        return _instance_of(found[0]) if found else None
+
+
+# What each operation does ----------------------------------------------------------------------------------
+
+
+def _insert_api_key(change: Change, operation: InsertApiKey) -> None:
+    key = operation.key
+    values = (key.id, key.kind.value, key.digest, key.hint, key.created_at, key.revoked_at)
+    change.insert_unrepeated("api_key_insert", values, operation)
+
+
+def _put_stored_key(change: Change, operation: PutStoredKey) -> None:
+    key = operation.key
+    values = (
+        key.kid,
+        key.use.value,
+        key.algorithm,
+        key.state,
+        key.material,
+        key.created_at,
+        key.published_until,
+    )
+    change.execute(_SQL["stored_key_put"], values)
+
+
+def _put_instance(change: Change, operation: PutInstance) -> None:
+    one = operation.instance
+    values = (one.id, one.publishable_key, one.epoch, one.created_at, one.master_key_id)
+    change.execute(_SQL["instance_put"], values)
+
+
+CHANGES: Mapping[type, Callable[..., None]] = {
+    InsertApiKey: _insert_api_key,
+    PutStoredKey: _put_stored_key,
+    PutInstance: _put_instance,
+}
+"""What a commit does for each operation."""
+
+
+# Rows ------------------------------------------------------------------------------------------------------
+
+
+def _api_key_of(row: Row) -> ApiKey:
+    """An API key from `api_key_columns`."""
+    identifier, kind, digest, hint, created_at, revoked_at = row
+    return ApiKey(
+        id=identifier,
+        kind=ApiKeyKind(kind),
+        digest=digest,
+        hint=hint,
+        created_at=created_at,
+        revoked_at=revoked_at,
+    )
+
+
+def _stored_key_of(row: Row) -> StoredKey:
+    """A private key at rest from `stored_key_list`."""
+    kid, use, algorithm, state, material, created_at, published_until = row
+    return StoredKey(
+        kid=kid,
+        use=KeyUse(use),
+        algorithm=algorithm,
+        state=state,
+        material=material,
+        created_at=created_at,
+        published_until=published_until,
+    )
+
+
+def _instance_of(row: Row) -> Instance:
+    """The instance from `instance_get`."""
+    identifier, publishable_key, epoch, created_at, master_key_id = row
+    return Instance(
+        id=identifier,
+        publishable_key=publishable_key,
+        epoch=epoch,
+        created_at=created_at,
+        master_key_id=master_key_id,
+    )
