@@ -3,7 +3,8 @@
 One run under load gives one history; `survivors` then tells what a power cut at any point of it would
 have left on the disk, as often as wanted. What was synced survives. What was written since is dropped,
 kept or torn, in sectors of 512 bytes and in any order, as a disk with a cache may do. A file that was
-never synced may not be there at all.
+never synced may not be there at all. A sync that failed leaves its writes dropped, kept or torn for good:
+the kernel takes them for written, and no later sync repeats them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SECTOR = 512
 class Step:
     """One thing that SQLite asked of the disk. `offset` is the new size of a truncation."""
 
-    kind: Literal["write", "truncate", "sync", "delete"]
+    kind: Literal["write", "truncate", "sync", "failed sync", "delete"]
     file: str
     offset: int = 0
     data: bytes = b""
@@ -40,6 +41,9 @@ class Disk(apsw.VFS):
     def record(self, step: Step) -> None:
         """Called before each step is done. What it raises is SQLite's answer, and the step is not done."""
         self.steps.append(step)
+
+    def reading(self) -> None:
+        """Called before each read. What it raises is SQLite's answer."""
 
     def xOpen(self, name: Any, flags: list[int]) -> OpenFile:
         """Open a file, made where it is not there."""
@@ -73,6 +77,7 @@ class OpenFile:
 
     def xRead(self, amount: int, offset: int) -> bytes:
         """What is there, which may be less."""
+        self._disk.reading()
         return bytes(self._disk.files[self._path][offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:
@@ -156,6 +161,10 @@ def survivors(steps: Sequence[Step], chance: random.Random) -> dict[str, bytes]:
                 disk = {path: other for path, other in disk.items() if not other.deleted}
                 disk[step.file] = file
             file.synced, file.deleted = True, False
+        elif step.kind == "failed sync":
+            for pending in _arrived(file.pending, chance):
+                apply(file.content, pending)
+            file.pending.clear()
         elif step.kind == "delete":
             # The folder is not synced with it: until it is, the old file may come back.
             file.deleted = True

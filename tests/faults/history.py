@@ -21,11 +21,13 @@ from sojourn.service.ports import (
     InsertSession,
     Operation,
     Refused,
+    SessionQuery,
     Store,
     UpdateSession,
 )
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.testing.contract.base import (
+    DAY,
     NOW,
     end,
     make_client,
@@ -55,11 +57,16 @@ class History:
 
     mark: Callable[[], int]
     changes: list[tuple[int, Callable[[Acknowledged], object]]] = field(default_factory=list)
-    refused: int = 0
+    refused: list[tuple[int, Unavailable]] = field(default_factory=list)
+    """Refusals, each with the number of acknowledgements before it."""
 
     def note(self, change: Callable[[Acknowledged], object]) -> None:
         """An acknowledgement has just come."""
         self.changes.append((self.mark(), change))
+
+    def refuse(self, error: Unavailable) -> None:
+        """A refusal has just come."""
+        self.refused.append((len(self.changes), error))
 
     def until(self, step: int) -> Acknowledged:
         """What had been acknowledged when `step` steps were done."""
@@ -73,16 +80,38 @@ class History:
 async def load(store: Store, history: History, rounds: int, chance: random.Random) -> None:
     """Six clients that create, touch and end sessions; an Unavailable is counted and not acknowledged."""
     await seed(store, users=USERS, clients=())
-    names = iter(range(rounds))
+    await go_on(store, history, range(rounds), chance)
+
+
+async def go_on(store: Store, history: History, lives: range, chance: random.Random) -> None:
+    """More of the same, on a store that has been seeded."""
+    names = iter(lives)
     await asyncio.gather(*(_client(store, history, names, chance) for _ in range(6)))
+
+
+async def sweep(store: Store, history: History) -> None:
+    """End everything by a cutoff, write that back session by session, and purge what is old: nothing."""
+    try:
+        await _cut_off(store, history, f"sweep_{history.mark()}")
+        for held in (await store.overdue(NOW, 1_000)).sessions:
+            name = held.session.id
+            event = name.replace("sess_", "evt_") + "_end"
+            change = UpdateSession(
+                session=settle(held.session, held.cutoffs, NOW), expected_version=held.session.version
+            )
+            await store.commit([change, AppendEvent(make_event(event, session_id=name))])
+            history.note(lambda found, event=event: found.events.add(event))
+        await store.purge(ended_before=NOW - DAY, events_before=NOW - DAY, once_before=NOW - DAY, limit=100)
+    except Unavailable as error:
+        history.refuse(error)
 
 
 async def _client(store: Store, history: History, names: object, chance: random.Random) -> None:
     for n in names:  # pyright: ignore[reportGeneralTypeIssues]  # one iterator shared by all clients
         try:
             await _life(store, history, f"{n}", chance)
-        except Unavailable:
-            history.refused += 1
+        except Unavailable as error:
+            history.refuse(error)
             await asyncio.sleep(0)
 
 
@@ -106,27 +135,47 @@ async def _life(store: Store, history: History, n: str, chance: random.Random) -
             await store.commit([change, AppendEvent(make_event(f"evt_{n}_end", session_id=name))])
             history.note(lambda found: (found.ended.add(name), found.events.add(f"evt_{n}_end")))
     if chance.random() < 0.05:
-        covered = set(history.until(history.mark()).sessions)
-        cutoff = make_cutoff(SubjectKind.INSTANCE)
-        await store.commit([InsertCutoff(cutoff), AppendEvent(make_event(f"evt_{n}_all"))])
-        history.note(lambda found: (found.ended.update(covered), found.events.add(f"evt_{n}_all")))
+        await _cut_off(store, history, n)
+
+
+async def _cut_off(store: Store, history: History, n: str) -> None:
+    covered = set(history.until(history.mark()).sessions)
+    cutoff = make_cutoff(SubjectKind.INSTANCE)
+    await store.commit([InsertCutoff(cutoff), AppendEvent(make_event(f"evt_{n}_all"))])
+    history.note(lambda found: (found.ended.update(covered), found.events.add(f"evt_{n}_all")))
+
+
+async def missing(store: Store, expected: Acknowledged) -> list[str]:
+    """What the store does not have that was acknowledged."""
+    wrong: list[str] = []
+    for name, active_at in expected.sessions.items():
+        held = await store.session(name)
+        if held is None:
+            wrong.append(f"{name} is gone")
+        elif name in expected.ended and settle(held.session, held.cutoffs, NOW).live:
+            wrong.append(f"{name} lives again")
+        elif held.session.last_active_at < active_at:
+            wrong.append(f"{name} was touched at {active_at}")
+    page = await store.events(None, 10_000)
+    return wrong + [f"{event} is gone" for event in expected.events - {event.id for event in page.events}]
+
+
+async def halves(store: Store) -> list[str]:
+    """What of a change is there without the rest of it: every change of the load comes with an event."""
+    sessions = (await store.sessions(SessionQuery(now=NOW, limit=10_000))).items
+    created = {held.session.id.replace("sess_", "evt_") for held in sessions}
+    ended = {
+        held.session.id.replace("sess_", "evt_") + "_end" for held in sessions if held.session.ending is not None
+    }
+    logged = {event.id for event in (await store.events(None, 10_000)).events if event.id[-4:] != "_all"}
+    return [f"{event} has no event or no session" for event in (created | ended) ^ logged]
 
 
 async def losses(path: Path, expected: Acknowledged) -> list[str]:
     """Open what is left with SQLite's own VFS. What is wrong with it; empty when nothing is."""
-    wrong: list[str] = []
     store = await SqliteStore.open(str(path))
     try:
-        for name, active_at in expected.sessions.items():
-            held = await store.session(name)
-            if held is None:
-                wrong.append(f"{name} is gone")
-            elif name in expected.ended and settle(held.session, held.cutoffs, NOW).live:
-                wrong.append(f"{name} lives again")
-            elif held.session.last_active_at < active_at:
-                wrong.append(f"{name} was touched at {active_at}")
-        page = await store.events(None, 10_000)
-        wrong += [f"{event} is gone" for event in expected.events - {event.id for event in page.events}]
+        wrong = await missing(store, expected) + await halves(store)
         # It goes on from here.
         await seed(store, users=("user_after",), clients=("client_after",))
         after = make_session("sess_after", user_id="user_after", client_id="client_after")

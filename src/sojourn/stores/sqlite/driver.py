@@ -73,6 +73,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def system_errno(self) -> int:
+        """What the system said to the last I/O error that this connection met."""
+        ...
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         ...

@@ -13,6 +13,7 @@ from sojourn.stores.sqlite import keys, log, sessions, users
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.connect import Internals, connect, create
 from sojourn.stores.sqlite.driver import Connection
+from sojourn.stores.sqlite.faults import fault, of_storage
 from sojourn.stores.sqlite.migrate import bring_up, known_migrations, version_of
 from sojourn.stores.sqlite.reads import Reads
 from sojourn.stores.sqlite.sweep import Housekeeping
@@ -48,7 +49,7 @@ class SqliteStore(sessions.Sessions, users.Users, keys.Keys, log.Log):
 
         Raises ConfigurationError (no file, no database, a database of something else, a migration that was
         changed, an SQLite that is too old), SchemaTooNew, SchemaOutdated, or Unavailable when another process
-        keeps it locked for 5 seconds.
+        keeps it locked for 5 seconds; StorageFull and StorageFailed where the disk does not let it be opened.
         """
         internals = internals or Internals()
         if internals.exclusive:
@@ -123,8 +124,10 @@ def _open(path: str, internals: Internals, *, migrate: bool) -> tuple[Connection
         if internals.exclusive:
             return (opened[0],) * 3
         opened += [connect(path, internals, writes=False) for _ in range(2)]
-    except BaseException:
+    except BaseException as error:
         for connection in opened:
             connection.close()
+        if of_storage(error):
+            raise fault(error) from error
         raise
     return tuple(opened)

@@ -228,7 +228,7 @@ class Writer:
             self._failure = f"A change could not be rolled back: {error}"
 
     def _fault(self, error: BaseException) -> Unavailable:
-        found = fault(error)
+        found = fault(error, self._connection)
         if isinstance(found, StorageFailed):
             self._failure = found.detail
         elif isinstance(found, StorageFull):
@@ -253,11 +253,13 @@ class Writer:
         self._checkpointed = written
         try:
             await self._in_thread(self._checkpoint)
-        except (apsw.BusyError, apsw.LockedError, apsw.FullError):
-            # Another process is at it, or there is no room. Everything is safe in the log; the next will do.
+        except (apsw.BusyError, apsw.LockedError):
+            # Another process is at it. Everything is safe in the log; the next will do.
             pass
         except apsw.Error as error:
-            self._failure = f"A checkpoint failed: {error}"
+            # The same where there is no room.
+            if not isinstance(fault(error, self._connection), StorageFull):
+                self._failure = f"A checkpoint failed: {error}"
 
     def _checkpoint(self) -> None:
         pages, _ = self._connection.wal_checkpoint()
