@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+import shutil
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +32,7 @@ class Fault:
 
     kind: Literal["write", "sync", "truncate", "read", "delete"]
     code: int
-    nth: int
+    nth: int = 1
     lasting: bool = False
     believed: bool = False
 
@@ -114,7 +115,7 @@ class Run:
         self.disk.arm(None)
         await self._half(store, PARTS * LIVES)
         self.late = self.history.refused
-        self.wrong += await missing(store, self.history.until(len(self.disk.steps)))
+        self.wrong += self.history.wrong + await missing(store, self.history.until(len(self.disk.steps)))
         self.killed = {name: bytes(content) for name, content in self.disk.files.items()}
         await store.close()
         return self
@@ -151,9 +152,26 @@ class Run:
             (folder / Path(name).name).write_bytes(content)
         try:
             wrong = await losses(folder / Path(DATABASE).name, self.history.until(step))
-        except (Unavailable, apsw.Error) as error:
-            wrong = [f"cannot be read: {error}"]
+        except Exception as error:
+            # A row without its values, a broken file: whatever it is, this is no database of ours.
+            wrong = [f"cannot be read: {error!r}"]
+        shutil.rmtree(folder)
         return [f"{folder.name} behind step {step}: {one}" for one in wrong]
+
+
+async def runs(fault: Fault, most: int, seed: int, folder: Path) -> AsyncIterator[tuple[Run, list[str]]]:
+    """One and the same history with the fault at each of its points, or `most` of them spread over it.
+
+    Gives each run with all that was wrong, while it ran and afterwards.
+    """
+    whole = await Run(None, random.Random(seed)).go()
+    count = whole.done[fault.kind]
+    chance = random.Random(seed)
+    points = range(1, count + 1) if count <= most else sorted(chance.sample(range(1, count + 1), most))
+    for nth in points:
+        run = await Run(replace(fault, nth=nth), random.Random(seed)).go()
+        wrong = run.wrong + await run.left(folder / str(nth))
+        yield run, [f"seed {seed}, {run.fault}: {one}" for one in wrong]
 
 
 def kinds(refusals: Iterable[tuple[int, Unavailable]]) -> set[type[Unavailable]]:

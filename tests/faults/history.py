@@ -35,7 +35,6 @@ from sojourn.testing.contract.base import (
     make_event,
     make_session,
     seed,
-    stored,
 )
 
 USERS = tuple(f"user_{n}" for n in range(4))
@@ -59,6 +58,9 @@ class History:
     changes: list[tuple[int, Callable[[Acknowledged], object]]] = field(default_factory=list)
     refused: list[tuple[int, Unavailable]] = field(default_factory=list)
     """Refusals, each with the number of acknowledgements before it."""
+
+    wrong: list[str] = field(default_factory=list)
+    """What a client did not find behind its own acknowledgement."""
 
     def note(self, change: Callable[[Acknowledged], object]) -> None:
         """An acknowledgement has just come."""
@@ -128,7 +130,10 @@ async def _life(store: Store, history: History, n: str, chance: random.Random) -
     if await store.touch(name, now=at):
         history.note(lambda found: found.sessions.update({name: at}))
     if chance.random() < 0.5:
-        before = await stored(store, name)
+        held = await store.session(name)
+        if held is None:
+            return history.wrong.append(f"{name} is not there for its own client")
+        before = held.session
         change = UpdateSession(session=end(before, at=at), expected_version=before.version)
         # A cutoff by another client may be faster; then the session has ended by that.
         with suppress(Refused):

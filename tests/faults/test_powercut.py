@@ -36,6 +36,7 @@ class Run:
         store = await SqliteStore.open(DATABASE, internals=self._internals)
         self.opened = len(self.disk.steps)
         await load(store, self.history, ROUNDS, self._chance)
+        assert self.history.wrong == []
         # Not closed: the power is cut while it runs. Only the history is of use from here on.
         self.total = len(self.disk.steps)
         await store.close()
