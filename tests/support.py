@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +45,13 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Generator[Server]:
-    """A real `sojourn serve` on a database in `folder`, stopped by SIGTERM at the end."""
+def serving(
+    folder: Path, *arguments: str, within: Sequence[str] = (), **environment: str
+) -> Generator[Server]:
+    """A real `sojourn serve` on a database in `folder`, stopped by SIGTERM at the end.
+
+    `within`: a command that runs it somewhere, in place of itself.
+    """
     port = free_port()
     secret = "sk_test_" + os.urandom(16).hex()
     publishable = "pk_test_" + base64.b64encode(f"127.0.0.1:{port}$".encode()).decode()
@@ -59,7 +64,7 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Generator[Serv
     }
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sojourn", "serve", "--port", str(port), *arguments],
+            [*within, sys.executable, "-m", "sojourn", "serve", "--port", str(port), *arguments],
             env=clean_environment(**settings),
             stdout=output,
             stderr=output,

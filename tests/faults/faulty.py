@@ -51,6 +51,11 @@ class FaultyDisk(Disk):
         self._fault = fault
         self.counts = {}
 
+    @property
+    def readable(self) -> bool:
+        """Whether no fault is set on reads."""
+        return self._fault is None or self._fault.kind != "read"
+
     def reading(self) -> None:
         """A read may fail."""
         if fault := self._strikes("read"):
@@ -73,7 +78,12 @@ class FaultyDisk(Disk):
     def _strikes(self, kind: str) -> Fault | None:
         seen = self.counts[kind] = self.counts.get(kind, 0) + 1
         fault = self._fault
-        if fault is None or kind != fault.kind or seen < fault.nth or (seen > fault.nth and not fault.lasting):
+        if (
+            fault is None
+            or kind != fault.kind
+            or seen < fault.nth
+            or (seen > fault.nth and not fault.lasting)
+        ):
             return None
         if self.struck is None:
             self.struck = len(self.steps)
@@ -109,13 +119,10 @@ class Run:
         await self._half(store, 0)
         self.early, self.history.refused = self.history.refused, []
         self.done, self.cleared = self.disk.counts, len(self.history.changes)
-        if self.fault is None or self.fault.kind != "read":
-            # The disk still fails: what was acknowledged is read all the same.
-            self.wrong += await missing(store, self.history.until(len(self.disk.steps)))
         self.disk.arm(None)
         await self._half(store, PARTS * LIVES)
         self.late = self.history.refused
-        self.wrong += self.history.wrong + await missing(store, self.history.until(len(self.disk.steps)))
+        self.wrong += self.history.wrong
         self.killed = {name: bytes(content) for name, content in self.disk.files.items()}
         await store.close()
         return self
@@ -125,6 +132,9 @@ class Run:
             start = first + part * LIVES
             await go_on(store, self.history, range(start, start + LIVES), self._chance)
             await sweep(store, self.history)
+            if self.disk.readable:
+                # While the disk still fails, and before a later sweep makes up for what an earlier one lost.
+                self.wrong += await missing(store, self.history.until(len(self.disk.steps)))
 
     @property
     def after_refusal(self) -> int:
@@ -146,8 +156,10 @@ class Run:
             found += await self._check(folder / f"cut_{number}", files, step)
         return found
 
-    async def _check(self, folder: Path, files: dict[str, bytes] | dict[str, bytearray], step: int) -> list[str]:
-        folder.mkdir(parents=True)
+    async def _check(
+        self, folder: Path, files: dict[str, bytes] | dict[str, bytearray], step: int
+    ) -> list[str]:
+        folder.mkdir(parents=True)  # noqa: ASYNC240  # nothing else runs in this loop
         for name, content in files.items():
             (folder / Path(name).name).write_bytes(content)
         try:

@@ -170,7 +170,9 @@ async def halves(store: Store) -> list[str]:
     sessions = (await store.sessions(SessionQuery(now=NOW, limit=10_000))).items
     created = {held.session.id.replace("sess_", "evt_") for held in sessions}
     ended = {
-        held.session.id.replace("sess_", "evt_") + "_end" for held in sessions if held.session.ending is not None
+        held.session.id.replace("sess_", "evt_") + "_end"
+        for held in sessions
+        if held.session.ending is not None
     }
     logged = {event.id for event in (await store.events(None, 10_000)).events if event.id[-4:] != "_all"}
     return [f"{event} has no event or no session" for event in (created | ended) ^ logged]

@@ -257,8 +257,9 @@ class Writer:
             # Another process is at it. Everything is safe in the log; the next will do.
             pass
         except apsw.Error as error:
-            # The same where there is no room.
-            if not isinstance(fault(error, self._connection), StorageFull):
+            # The same where there is no room; then the next comes at once, or the log would take all the room
+            # that is made, and leave none to the database, which alone can empty it.
+            if not isinstance(self._fault(error), StorageFull):
                 self._failure = f"A checkpoint failed: {error}"
 
     def _checkpoint(self) -> None:
