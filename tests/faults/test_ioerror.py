@@ -24,7 +24,7 @@ from tests.embedded import opened, reuse_one_key, user_id
 from tests.faults.faulty import DATABASE, Fault, FaultyDisk, Run, kinds, runs
 
 FULL_FORM = os.environ.get("SOJOURN_FAULTS") == "full"
-MOST = 1_000 if FULL_FORM else 8
+MOST = 1_000 if FULL_FORM else 6
 """Points of a history at which the fault comes: it has some 570 writes, 60 syncs and 4 truncations."""
 SEEDS = {"sync": 9, "truncate": 25} if FULL_FORM else {}
 """Histories; one where nothing is said. Nine make 500 syncs, the figure of RELIABILITY.md 2.1."""
