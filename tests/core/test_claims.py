@@ -27,6 +27,7 @@ SESSION = Session(
 )
 BASE: dict[str, Any] = {
     "exp": NOW + 60,
+    "fva": [-1, -1],
     "iat": NOW,
     "iss": "https://clerk.example.com",
     "jti": "0123456789abcdef0123",
@@ -92,6 +93,14 @@ def unpack(o: dict[str, str], features: list[str]) -> set[str]:
 def test_version_2_without_an_organization() -> None:
     """Exactly these claims: no `aud`, no `azp`, no `act`, no `o`, and `v` is a number."""
     assert claims() == {**BASE, "v": 2}
+
+
+@pytest.mark.parametrize(("age", "minutes"), [(0, 0), (59, 0), (60, 1), (3599, 59), (-30, 0)])
+def test_the_ages_of_factors(age: int, minutes: int) -> None:
+    """Whole minutes since each factor was attested, -1 for never; a clock behind makes no negative age."""
+    session = replace(SESSION, second_factor_at=(NOW - age) * 1000)
+    assert claims(session)["fva"] == [-1, minutes]
+    assert claims(replace(session, first_factor_at=NOW * 1000), version=1)["fva"] == [0, minutes]
 
 
 def test_version_1_without_an_organization() -> None:

@@ -37,6 +37,7 @@ async def test_claims_and_header(sojourn: Sojourn, clock: ManualClock) -> None:
         "sub": session.user_id,
         "iss": sojourn.issuer,
         "iat": now,
+        "fva": [0, -1],
         "nbf": now - 10,
         "exp": now + 60,
         "sts": "active",

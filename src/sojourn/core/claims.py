@@ -47,6 +47,7 @@ def session_claims(
     }
     if azp is not None:
         claims["azp"] = azp
+    claims["fva"] = [_age(session.first_factor_at, now_seconds), _age(session.second_factor_at, now_seconds)]
     if session.actor is not None:
         claims["act"] = session.actor.to_wire()
     if version == 2:
@@ -54,6 +55,11 @@ def session_claims(
     if organization is not None:
         claims.update(_organization_v2(organization) if version == 2 else _organization_v1(organization))
     return claims
+
+
+def _age(verified_at: int | None, now_seconds: int) -> int:
+    """Whole minutes since a factor was verified, -1 for never (wire/backend-api.md section 3.2, `fva`)."""
+    return -1 if verified_at is None else max(0, now_seconds - verified_at // 1000) // 60
 
 
 def _organization_v1(active: ActiveOrganization) -> dict[str, object]:

@@ -86,6 +86,12 @@ class UserBanned(Forbidden):
     code = "user_banned"
 
 
+class SessionLimitReached(Forbidden):
+    """This user holds as many sessions as the policy allows."""
+
+    code = "quota_exceeded"
+
+
 class SessionExists(SojournError):
     """This client already holds a session, and the instance allows one at a time."""
 

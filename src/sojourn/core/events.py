@@ -14,6 +14,7 @@ class EventType(StrEnum):
     SESSION_CREATED = "session.created"
     SESSION_PENDING = "session.pending"
     SESSION_ACTIVATED = "session.activated"
+    SESSION_FACTORS_VERIFIED = "session.factors_verified"
     SESSION_ENDED = "session.ended"
     SESSION_REMOVED = "session.removed"
     SESSION_REVOKED = "session.revoked"
@@ -27,6 +28,7 @@ class EventType(StrEnum):
     USER_SESSIONS_ENDED = "user.sessions_ended"
     CLIENT_SESSIONS_ENDED = "client.sessions_ended"
     INSTANCE_SESSIONS_ENDED = "instance.sessions_ended"
+    POLICY_CHANGED = "policy.changed"
 
 
 BY_STATUS: dict[Status, EventType] = {

@@ -82,10 +82,12 @@ class Cutoff:
     instigator: Instigator
     note: str | None = None
     sequence: int = 0
+    spared: str | None = None
+    """The id of the one session that lives on: whoever ends all others keeps the one in hand."""
 
     def covers(self, session: Session) -> bool:
-        """Whether the session was created before the cutoff."""
-        return session.sequence <= self.sequence
+        """Whether the session was created before the cutoff, and is not the one that it spares."""
+        return session.sequence <= self.sequence and session.id != self.spared
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,12 @@ def create(
     organization_id: str | None = None,
     activity: Activity | None = None,
     tasks: tuple[str, ...] | None = None,
+    application: str | None = None,
 ) -> Session:
-    """A new session with its deadlines fixed from `policy` (already narrowed for an actor) at `now` (ms)."""
+    """A new session with its deadlines fixed from `policy` (already narrowed for an actor) at `now` (ms).
+
+    Whoever signs a user in vouches for a first factor; an actor has shown none of the user's.
+    """
     expire_at = now + policy.lifetime_seconds * 1000
     if policy.abandonment_seconds is None:
         abandon_at = max(now + ABANDONMENT_SECONDS * 1000, expire_at)
@@ -137,6 +143,8 @@ def create(
         latest_activity=activity,
         tasks=tasks or None,
         inactivity_seconds=policy.inactivity_seconds,
+        first_factor_at=now if actor is None else None,
+        application=application,
     )
 
 
@@ -170,6 +178,18 @@ def activate(session: Session, now: int) -> Session:
         return session
     status = TRANSITIONS[session.status][Trigger.ACTIVATE]
     return _changed(session, now, status=status, tasks=None)
+
+
+def attest(session: Session, now: int, *, first: bool, second: bool) -> Session:
+    """Record that factors were verified at `now` (ms). A session that has ended comes back unchanged."""
+    if not session.live:
+        return session
+    return _changed(
+        session,
+        now,
+        first_factor_at=now if first else session.first_factor_at,
+        second_factor_at=now if second else session.second_factor_at,
+    )
 
 
 def touch(session: Session, now: int, *, activity: Activity | None = None) -> Session:

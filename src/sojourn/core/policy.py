@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from sojourn.core.errors import Invalid
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MAX_SECONDS = 10 * 365 * DAY
 """Ten years, the longest duration that the published API accepts anywhere (315 360 000 s)."""
+MAX_SESSIONS = 1000
+"""The highest limit of concurrent sessions: they are counted, and looked through, at every creation."""
+SessionLimitAction = Literal["deny", "evict_oldest", "evict_idle"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,10 @@ class Policy:
     impersonation_inactivity_seconds: int = 10 * MINUTE
     single_session: bool = False
     """True: a client holds one live session, and a new one replaces it."""
+    max_sessions_per_user: int | None = None
+    """The most live sessions that a user may hold at once; None: any number."""
+    session_limit_action: SessionLimitAction = "deny"
+    """At the limit: refuse the new session, or replace the oldest one or the one idle for the longest."""
     touch_interval_seconds: int = 60
     """Activity is written at most once in this time for each session, so an inactivity limit may end a
     session up to this much early, and never late."""
@@ -53,6 +61,11 @@ class Policy:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MAX_SECONDS:
                 raise Invalid(name, f"{name} must be from 1 to {MAX_SECONDS} seconds.")
+        if self.max_sessions_per_user is not None and not 1 <= self.max_sessions_per_user <= MAX_SESSIONS:
+            raise Invalid("max_sessions_per_user", f"max_sessions_per_user must be from 1 to {MAX_SESSIONS}.")
+        if self.session_limit_action not in get_args(SessionLimitAction):
+            words = ", ".join(get_args(SessionLimitAction))
+            raise Invalid("session_limit_action", f"session_limit_action must be one of {words}.")
         self._check_inactivity("inactivity_seconds", self.inactivity_seconds, self.lifetime_seconds)
         self._check_inactivity(
             "impersonation_inactivity_seconds",

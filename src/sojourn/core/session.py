@@ -44,6 +44,8 @@ class Reason(StrEnum):
     ALL_OF_USER = "all_sessions_of_user"
     ALL_OF_CLIENT = "all_sessions_of_client"
     ALL_OF_INSTANCE = "all_sessions_of_instance"
+    SESSION_LIMIT = "session_limit"
+    PREDICATE = "ended_by_predicate"
 
 
 class Instigator(StrEnum):
@@ -161,6 +163,12 @@ class Session:
 
     inactivity_seconds: int | None = None
     """The session's own inactivity limit, fixed at creation like its other deadlines."""
+    first_factor_at: int | None = None
+    """When the application last attested a first factor (Unix ms); None: never in this session."""
+    second_factor_at: int | None = None
+    """The same for a second factor."""
+    application: str | None = None
+    """What created the session: the id of the API key, or a name that an embedding program gives itself."""
     ending: Ending | None = None
     """Set exactly when the status is final."""
     version: int = 1

@@ -11,6 +11,13 @@ from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from sojourn.service.ports.clocks import Clock, Entropy
+from sojourn.service.ports.documents import (
+    DeleteDocument,
+    Document,
+    DocumentOperation,
+    DocumentStore,
+    PutDocument,
+)
 from sojourn.service.ports.keys import InsertApiKey, KeyOperation, KeyStore, PutInstance, PutStoredKey
 from sojourn.service.ports.log import AppendEvent, EventPage, InsertOnce, LogOperation, LogStore
 from sojourn.service.ports.refused import Refused
@@ -26,8 +33,10 @@ from sojourn.service.ports.sessions import (
     SessionPage,
     SessionQuery,
     SessionStore,
+    SessionWalk,
     UpdateClient,
     UpdateSession,
+    WalkStep,
 )
 from sojourn.service.ports.users import (
     DeleteUser,
@@ -38,10 +47,10 @@ from sojourn.service.ports.users import (
     UserStore,
 )
 
-Operation: TypeAlias = SessionOperation | UserOperation | KeyOperation | LogOperation
+Operation: TypeAlias = SessionOperation | UserOperation | KeyOperation | LogOperation | DocumentOperation
 
 
-class Store(SessionStore, UserStore, KeyStore, LogStore, Protocol):
+class Store(SessionStore, UserStore, KeyStore, LogStore, DocumentStore, Protocol):
     """Where sessions live. Every verb may raise Unavailable (nothing was changed, or it is unknown whether a
     commit was made: it was never acknowledged).
 
@@ -75,7 +84,11 @@ __all__ = [
     "ClientPage",
     "ClientQuery",
     "Clock",
+    "DeleteDocument",
     "DeleteUser",
+    "Document",
+    "DocumentOperation",
+    "DocumentStore",
     "Entropy",
     "EventPage",
     "Held",
@@ -91,6 +104,7 @@ __all__ = [
     "LogStore",
     "Operation",
     "Overdue",
+    "PutDocument",
     "PutInstance",
     "PutStoredKey",
     "Refused",
@@ -98,6 +112,7 @@ __all__ = [
     "SessionPage",
     "SessionQuery",
     "SessionStore",
+    "SessionWalk",
     "Store",
     "UpdateClient",
     "UpdateSession",
@@ -105,4 +120,5 @@ __all__ = [
     "UserOperation",
     "UserQuery",
     "UserStore",
+    "WalkStep",
 ]

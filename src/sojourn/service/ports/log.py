@@ -48,6 +48,10 @@ class LogStore(Protocol):
         """
         ...
 
+    async def events_of_session(self, session_id: str, limit: int) -> Sequence[Event]:
+        """The newest events that name a session, in reading order."""
+        ...
+
     async def end_of_events(self) -> str:
         """The position behind the newest event."""
         ...

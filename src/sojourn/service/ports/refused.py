@@ -12,6 +12,7 @@ class Refused(Exception):  # an outcome that the caller must handle, not a fault
     CHANGED = "changed"
     IDENTIFIER_TAKEN = "identifier_taken"
     REPEATED = "repeated"
+    LIMIT = "limit"
 
     def __init__(self, why: str, operation: object, detail: str | None = None) -> None:
         super().__init__(why)

@@ -48,6 +48,40 @@ class SessionPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionWalk:
+    """Sessions by any of their facts, newest first in the order of creation, in bounded steps.
+
+    A step looks at `window` sessions before the sequence `before` (None: from the newest on) of the user or
+    client, or of all where neither is named, and gives at most `limit` of those that match. Ranges of
+    instants (ms) include their start and not their end. `statuses` are those settled at `now`.
+    """
+
+    now: int
+    before: int | None = None
+    window: int = 10_000
+    limit: int = 100
+    user_id: str | None = None
+    client_id: str | None = None
+    organization_id: str | None = None
+    actor: str | None = None
+    """The `sub` of who acts as the user."""
+    application: str | None = None
+    statuses: frozenset[Status] | None = None
+    created_from: int | None = None
+    created_before: int | None = None
+    active_from: int | None = None
+    active_before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalkStep:
+    """What one step found. `before` is where the next one goes on; None: there is nothing further."""
+
+    items: Sequence[Held]
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientQuery:
     """Clients, newest first in the order of creation."""
 
@@ -79,11 +113,15 @@ class Overdue:
 class InsertSession:
     """Store a new session and give it its place in the order of creation.
 
+    With `at_most`, Refused.LIMIT when the user would then hold more live sessions (as settled at its
+    creation) than that, whatever is committed at the same time.
+
     Refused (Refused.USER_MISSING, USER_BANNED, CLIENT_MISSING) unless at the commit its user exists and is
     not banned and its client exists. Also notes `last_sign_in_at` on the user.
     """
 
     session: Session
+    at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +129,8 @@ class UpdateSession:
     """Replace the state of a stored session, if it is live and still at `expected_version` (else
     Refused.CHANGED).
 
-    Writes status, ending, tasks, organization, version and `updated_at`; leaves what a touch writes. With
-    `expected_active_at` the last activity must be that one too: an end by inactivity loses to a touch.
+    Writes status, ending, tasks, organization, factors, version and `updated_at`; leaves what a touch writes.
+    With `expected_active_at` the last activity must be that one too: an end by inactivity loses to a touch.
     """
 
     session: Session
@@ -135,6 +173,10 @@ class SessionStore(Protocol):
 
     async def sessions(self, query: SessionQuery) -> SessionPage:
         """The sessions that a query describes, each with its cutoffs."""
+        ...
+
+    async def walk(self, walk: SessionWalk) -> WalkStep:
+        """One step through the sessions that a walk describes, each with its cutoffs."""
         ...
 
     async def client(self, client_id: str) -> Client | None:

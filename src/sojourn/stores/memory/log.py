@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sojourn.core.errors import PositionLost, clip
+from sojourn.core.events import Event
 from sojourn.service.ports import AppendEvent, EventPage, InsertOnce, Refused
 from sojourn.stores.memory.tables import Change, Tables
 
@@ -25,6 +26,10 @@ class Log:
         last = newest - len(self._tables.events) if after is None else self._number(after)
         page = range(last + 1, min(last + limit, newest) + 1)
         return EventPage([self._tables.events[n] for n in page], self._position(last + len(page)))
+
+    async def events_of_session(self, session_id: str, limit: int) -> Sequence[Event]:
+        """As the port says."""
+        return [event for event in self._tables.events.values() if event.session_id == session_id][-limit:]
 
     async def end_of_events(self) -> str:
         """As the port says."""

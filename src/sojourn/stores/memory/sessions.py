@@ -23,8 +23,10 @@ from sojourn.service.ports import (
     Refused,
     SessionPage,
     SessionQuery,
+    SessionWalk,
     UpdateClient,
     UpdateSession,
+    WalkStep,
 )
 from sojourn.stores.memory.tables import Change, Tables, latest, own
 
@@ -46,6 +48,20 @@ class Sessions:
             return SessionPage(list(islice(matches, query.offset, query.offset + query.limit)))
         every = list(matches)
         return SessionPage(every[query.offset : query.offset + query.limit], len(every))
+
+    async def walk(self, walk: SessionWalk) -> WalkStep:
+        """As the port says."""
+        query = SessionQuery(now=walk.now, user_id=walk.user_id, client_id=walk.client_id)
+        earlier = (
+            held
+            for held in self._candidates(query)
+            if walk.before is None or held.session.sequence < walk.before
+        )
+        looked_at = list(islice(earlier, walk.window))
+        items = [held for held in looked_at if _matches(walk, held)][: walk.limit]
+        if len(items) == walk.limit:
+            return WalkStep(items, items[-1].session.sequence)
+        return WalkStep(items, looked_at[-1].session.sequence if len(looked_at) == walk.window else None)
 
     async def client(self, client_id: str) -> Client | None:
         """As the port says."""
@@ -98,6 +114,24 @@ def _admits(query: SessionQuery, held: Held) -> bool:
     return status not in query.excluded and (query.statuses is None or status in query.statuses)
 
 
+def _matches(walk: SessionWalk, held: Held) -> bool:
+    session = held.session
+    actor = session.actor.sub if session.actor else None
+    given = (
+        (walk.organization_id, session.last_active_organization_id),
+        (walk.actor, actor),
+        (walk.application, session.application),
+    )
+    return (
+        all(wanted is None or wanted == found for wanted, found in given)
+        and (walk.created_from is None or session.created_at >= walk.created_from)
+        and (walk.created_before is None or session.created_at < walk.created_before)
+        and (walk.active_from is None or session.last_active_at >= walk.active_from)
+        and (walk.active_before is None or session.last_active_at < walk.active_before)
+        and (walk.statuses is None or settle(session, held.cutoffs, walk.now).status in walk.statuses)
+    )
+
+
 # What each operation does ----------------------------------------------------------------------------------
 
 
@@ -110,6 +144,11 @@ def _insert_session(change: Change, operation: InsertSession) -> None:
         raise Refused(Refused.USER_BANNED, operation)
     if session.client_id not in change.tables.clients:
         raise Refused(Refused.CLIENT_MISSING, operation)
+    if operation.at_most is not None:
+        held = [change.tables.sessions[other] for other in change.tables.of_user.get(session.user_id, ())]
+        live = [one for one in held if settle(one, change.tables.covering(one), session.created_at).live]
+        if len(live) >= operation.at_most:
+            raise Refused(Refused.LIMIT, operation)
     actor = session.actor and Actor(session.actor.sub, own(session.actor.members))
     stored = replace(session, actor=actor, sequence=change.next("session"))
     change.new(change.tables.sessions, session.id, stored)
@@ -135,6 +174,8 @@ def _update_session(change: Change, operation: UpdateSession) -> None:
         ending=wanted.ending,
         tasks=wanted.tasks,
         last_active_organization_id=wanted.last_active_organization_id,
+        first_factor_at=wanted.first_factor_at,
+        second_factor_at=wanted.second_factor_at,
         version=wanted.version,
         updated_at=wanted.updated_at,
     )

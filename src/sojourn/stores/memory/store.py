@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from sojourn.service.ports import Operation
-from sojourn.stores.memory import keys, log, sessions, users
+from sojourn.stores.memory import documents, keys, log, sessions, users
 from sojourn.stores.memory.tables import Change, Journal, Tables
 
 T = TypeVar("T")
@@ -16,10 +16,11 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **users.CHANGES,
     **keys.CHANGES,
     **log.CHANGES,
+    **documents.CHANGES,
 }
 
 
-class MemoryStore(sessions.Sessions, users.Users, keys.Keys, log.Log):
+class MemoryStore(sessions.Sessions, users.Users, keys.Keys, log.Log, documents.Documents):
     """Implements `sojourn.service.ports.Store` with dicts. Nothing outlives the process.
 
     Every verb runs from its first to its last line without giving up the event loop, so the loop itself keeps

@@ -13,7 +13,7 @@ from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, Instance, StoredKey
 from sojourn.core.lifecycle import Cutoff, Cutoffs, SubjectKind
 from sojourn.core.session import Session
-from sojourn.service.ports import InsertOnce
+from sojourn.service.ports import Document, InsertOnce
 
 V = TypeVar("V")
 _ABSENT = object()
@@ -59,15 +59,16 @@ class Tables:
         self.api_keys: dict[bytes, ApiKey] = {}
         self.stored_keys: dict[str, StoredKey] = {}
         self.instances: dict[str, Instance] = {}
+        self.documents: dict[tuple[str, str], Document] = {}
         self.given: dict[str, int] = {}
         """The newest number given in each sequence."""
 
     def covering(self, session: Session) -> Cutoffs:
         """The first cutoff of its user, its client and the instance that covers a session."""
         return Cutoffs(
-            self._first_cutoff(SubjectKind.USER, session.user_id, session.sequence),
-            self._first_cutoff(SubjectKind.CLIENT, session.client_id, session.sequence),
-            self._first_cutoff(SubjectKind.INSTANCE, "", session.sequence),
+            self._first_cutoff(SubjectKind.USER, session.user_id, session),
+            self._first_cutoff(SubjectKind.CLIENT, session.client_id, session),
+            self._first_cutoff(SubjectKind.INSTANCE, "", session),
         )
 
     def forget_session(self, session: Session) -> None:
@@ -78,10 +79,10 @@ class Tables:
             if not index[owner]:
                 del index[owner]
 
-    def _first_cutoff(self, kind: SubjectKind, subject: str, sequence: int) -> Cutoff | None:
+    def _first_cutoff(self, kind: SubjectKind, subject: str, session: Session) -> Cutoff | None:
         cutoffs = self.cutoffs.get((kind, subject), ())
-        first = bisect_left(cutoffs, sequence, key=lambda cutoff: cutoff.sequence)
-        return cutoffs[first] if first < len(cutoffs) else None
+        first = bisect_left(cutoffs, session.sequence, key=lambda cutoff: cutoff.sequence)
+        return next((cutoff for cutoff in cutoffs[first:] if cutoff.covers(session)), None)
 
 
 class Change:

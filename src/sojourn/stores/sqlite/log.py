@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sojourn.core.errors import PositionLost, clip
 from sojourn.core.events import Event, EventType
@@ -47,6 +47,11 @@ class Log:
             raise PositionLost(f"What follows the position {clip(after)} is not kept here.")
         end = found[-1][0] if found else newest
         return EventPage([_event_of(row) for row in found], f"{epoch}.{end}")
+
+    async def events_of_session(self, session_id: str, limit: int) -> Sequence[Event]:
+        """As the port says."""
+        (found,) = await self._reads.near(Statement(_SQL["event_of_session"], (session_id, limit)))
+        return [_event_of(row) for row in reversed(found)]
 
     async def end_of_events(self) -> str:
         """As the port says."""

@@ -15,7 +15,7 @@ import apsw
 from sojourn.core.errors import Unavailable
 from sojourn.core.lifecycle import NO_CUTOFFS
 from sojourn.core.session import Status
-from sojourn.service.ports import Held, SessionPage, SessionQuery
+from sojourn.service.ports import Held, SessionPage, SessionQuery, SessionWalk, WalkStep
 from sojourn.stores.sql import queries
 from sojourn.stores.sqlite import rows
 from sojourn.stores.sqlite.driver import Connection
@@ -30,6 +30,7 @@ that it is broken off and asked again in the thread: how much it walks cannot be
 _STRIDE = 5_000
 """Instructions from one look at what has been used of them to the next."""
 _NEAR_ROWS = 100
+_LAST = 2**63 - 1
 
 _Rows = list[tuple[Any, ...]]
 _Every = frozenset(Status)
@@ -100,6 +101,15 @@ class Reads:
         found = await self.point(_SQL["session_get_held"], (session_id,))
         return rows.held_of(found[0]) if found else None
 
+    async def walk(self, walk: SessionWalk) -> WalkStep:
+        """One step of a walk, in the thread."""
+        bounds, page, bindings = _walk_statements(walk)
+        ((lowest, count),), found = await self.far(Statement(bounds, bindings), Statement(page, bindings))
+        items = [rows.held_of(row) for row in found]
+        if len(items) == walk.limit:
+            return WalkStep(items, items[-1].session.sequence)
+        return WalkStep(items, lowest if count == walk.window else None)
+
     async def sessions(self, query: SessionQuery) -> SessionPage:
         """A page of sessions, with their number where it is asked for."""
         statuses = (_Every if query.statuses is None else query.statuses) - query.excluded
@@ -126,6 +136,40 @@ class Reads:
             return SessionPage([Held(rows.session_of(row), NO_CUTOFFS) for row in page], total)
         (page,) = await fetch(Statement(session_page(filters, held=True), bindings))
         return SessionPage([rows.held_of(row) for row in page], total)
+
+
+_WALK = {
+    "organization_id": "s.organization_id = :organization_id",
+    "actor": "json_extract(s.actor, '$.sub') = :actor",
+    "application": "s.application = :application",
+    "created_from": "s.created_at >= :created_from",
+    "created_before": "s.created_at < :created_before",
+    "active_from": "s.last_active_at >= :active_from",
+    "active_before": "s.last_active_at < :active_before",
+}
+"""What of a walk is looked at row by row, within its window."""
+
+
+def _walk_statements(walk: SessionWalk) -> tuple[str, str, dict[str, Any]]:
+    """The statement that bounds the window, the one that reads what matches in it, and their bindings."""
+    bindings: dict[str, Any] = {
+        "now": walk.now,
+        "before": _LAST if walk.before is None else walk.before,
+        "window": walk.window,
+        "limit": walk.limit,
+    }
+    owned = [name for name in ("user_id", "client_id") if getattr(walk, name) is not None]
+    chosen = [name for name in _WALK if getattr(walk, name) is not None]
+    bindings.update((name, getattr(walk, name)) for name in (*owned, *chosen))
+    mine = "".join(f" AND s.{name} = :{name}" for name in owned)
+    window = f"{_SQL['walk_window']}{mine} ORDER BY s.seq DESC LIMIT :window"
+    bounds = f"{_SQL['walk_bounds']} FROM ({window})"
+    where = f"WHERE s.seq < :before AND s.seq >= ({_SQL['walk_lowest']} FROM ({window})){mine}"
+    where += "".join(f" AND {_WALK[name]}" for name in chosen)
+    if walk.statuses is not None:
+        bindings["statuses"] = rows.document(sorted(walk.statuses))
+        where += f" AND {_SQL['status_filter']}"
+    return bounds, f"{_SQL['session_page_held']} {where} ORDER BY s.seq DESC LIMIT :limit", bindings
 
 
 @cache

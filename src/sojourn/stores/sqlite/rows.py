@@ -20,9 +20,9 @@ _STATUS = {status.value: status for status in Status}
 _REASON = {reason.value: reason for reason in Reason}
 _INSTIGATOR = {instigator.value: instigator for instigator in Instigator}
 
-SESSION_WIDTH = 20
+SESSION_WIDTH = 23
 """Columns of a session; the mark that a cutoff covers it or the cutoffs themselves follow."""
-_CUTOFF_WIDTH = 7
+_CUTOFF_WIDTH = 8
 HELD_WIDTH = SESSION_WIDTH + 3 * _CUTOFF_WIDTH
 
 
@@ -49,6 +49,9 @@ def session_of(row: Row) -> Session:
         tasks=None if row[14] is None else tuple(json.loads(row[14])),
         latest_activity=None if row[15] is None else _activity(row[15]),
         ending=None if row[16] is None else _ending(row[16], row[17], row[18], row[19]),
+        first_factor_at=row[20],
+        second_factor_at=row[21],
+        application=row[22],
     )
 
 
@@ -83,6 +86,9 @@ def session_values(session: Session) -> Values:
         tasks_value(session.tasks),
         activity_value(session.latest_activity),
         *((None,) * 4 if ending is None else ending_values(ending)),
+        session.first_factor_at,
+        session.second_factor_at,
+        session.application,
     )
 
 
@@ -150,7 +156,7 @@ def _ending(at: int, reason: str, instigator: str, note: str | None) -> Ending:
 
 
 def _cutoff(kind: SubjectKind, row: Row) -> Cutoff | None:
-    subject, sequence, at, status, reason, instigator, note = row
+    subject, sequence, at, status, reason, instigator, note, spared = row
     if subject is None:
         return None
     return Cutoff(
@@ -162,6 +168,7 @@ def _cutoff(kind: SubjectKind, row: Row) -> Cutoff | None:
         reason=_REASON[reason],
         instigator=_INSTIGATOR[instigator],
         note=note,
+        spared=spared,
     )
 
 

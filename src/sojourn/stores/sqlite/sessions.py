@@ -23,8 +23,10 @@ from sojourn.service.ports import (
     Refused,
     SessionPage,
     SessionQuery,
+    SessionWalk,
     UpdateClient,
     UpdateSession,
+    WalkStep,
 )
 from sojourn.stores.sql import queries
 from sojourn.stores.sqlite import rows
@@ -53,6 +55,10 @@ class Sessions:
     async def sessions(self, query: SessionQuery) -> SessionPage:
         """As the port says."""
         return await self._reads.sessions(query)
+
+    async def walk(self, walk: SessionWalk) -> WalkStep:
+        """As the port says."""
+        return await self._reads.walk(walk)
 
     async def client(self, client_id: str) -> Client | None:
         """As the port says."""
@@ -96,6 +102,11 @@ def _insert_session(change: Change, operation: InsertSession) -> None:
     if not change.count():
         there = change.execute(_SQL["user_exists"], (session.user_id,)).fetchall()
         raise Refused(Refused.USER_BANNED if there else Refused.USER_MISSING, operation)
+    if operation.at_most is not None:
+        bindings = {"user_id": session.user_id, "now": session.created_at}
+        ((live,),) = change.execute(_SQL["session_live_of_user"], bindings).fetchall()
+        if live >= operation.at_most:
+            raise Refused(Refused.LIMIT, operation)
     try:
         change.insert("session_insert", rows.session_values(session), session.id)
     except apsw.ConstraintError as error:
@@ -121,6 +132,8 @@ def _update_session(change: Change, operation: UpdateSession) -> None:
         "reason": reason,
         "instigator": instigator,
         "note": note,
+        "first_factor_at": session.first_factor_at,
+        "second_factor_at": session.second_factor_at,
     }
     change.update("session_update", bindings, operation)
 
@@ -165,6 +178,7 @@ def _insert_cutoff(change: Change, operation: InsertCutoff) -> None:
         "reason": cutoff.reason.value,
         "instigator": cutoff.instigator.value,
         "note": cutoff.note,
+        "spared": cutoff.spared,
     }
     change.execute(_SQL["cutoff_insert"], bindings)
 

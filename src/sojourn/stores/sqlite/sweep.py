@@ -27,6 +27,7 @@ class _Walk:
     kind: str
     cursor: int
     sequence: int
+    spared: str | None
 
 
 class Housekeeping:
@@ -73,6 +74,7 @@ class Housekeeping:
                 "scope": walk.scope,
                 "cursor": walk.cursor,
                 "sequence": walk.sequence,
+                "spared": walk.spared,
                 "window": _WINDOW,
                 "limit": limit,
             }

@@ -16,6 +16,7 @@ _PARTS = (
     "commits",
     "cutoffs",
     "directory",
+    "documents",
     "keys",
     "listing",
     "log",
@@ -25,6 +26,7 @@ _PARTS = (
     "settling",
     "sweeping",
     "touching",
+    "walking",
 )
 # Before they are imported, or a broken promise would be reported without the two values that differ.
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
@@ -32,6 +34,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 from sojourn.testing.contract.commits import CommitContract  # noqa: E402
 from sojourn.testing.contract.cutoffs import CutoffContract  # noqa: E402
 from sojourn.testing.contract.directory import DirectoryContract  # noqa: E402
+from sojourn.testing.contract.documents import DocumentContract  # noqa: E402
 from sojourn.testing.contract.keys import KeyContract  # noqa: E402
 from sojourn.testing.contract.listing import ListingContract  # noqa: E402
 from sojourn.testing.contract.log import LogContract  # noqa: E402
@@ -41,6 +44,7 @@ from sojourn.testing.contract.sessions import SessionContract  # noqa: E402
 from sojourn.testing.contract.settling import SettlingContract  # noqa: E402
 from sojourn.testing.contract.sweeping import SweepContract  # noqa: E402
 from sojourn.testing.contract.touching import TouchContract  # noqa: E402
+from sojourn.testing.contract.walking import WalkContract  # noqa: E402
 
 __all__ = ["StoreContract"]
 
@@ -49,6 +53,7 @@ class StoreContract(
     CommitContract,
     CutoffContract,
     DirectoryContract,
+    DocumentContract,
     KeyContract,
     ListingContract,
     LogContract,
@@ -58,5 +63,6 @@ class StoreContract(
     SettlingContract,
     SweepContract,
     TouchContract,
+    WalkContract,
 ):
     """What every store does. Subclass it and give `open_store`."""

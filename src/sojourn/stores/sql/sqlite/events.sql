@@ -5,11 +5,14 @@ INSERT INTO events (
     id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note, request_id
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: event_columns
+position, id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note, request_id
+
+-- name: event_of_session
+SELECT {event_columns} FROM events WHERE session_id = ? ORDER BY position DESC LIMIT ?
+
 -- name: event_page
-SELECT
-    position, id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note,
-    request_id
-FROM events WHERE position > ? ORDER BY position LIMIT ?
+SELECT {event_columns} FROM events WHERE position > ? ORDER BY position LIMIT ?
 
 -- The epoch and the newest position ever given; SQLite keeps the latter, in the same transaction.
 -- name: event_bounds

@@ -5,27 +5,27 @@
 -- name: session_columns
 s.seq, s.id, s.user_id, s.client_id, s.status, s.last_active_at, s.expire_at, s.abandon_at, s.updated_at,
 s.created_at, s.version, s.inactivity_seconds, s.actor, s.organization_id, s.tasks, s.activity,
-s.ended_at, s.reason, s.instigator, s.note
+s.ended_at, s.reason, s.instigator, s.note, s.first_factor_at, s.second_factor_at, s.application
 
 -- name: covered
-EXISTS (SELECT 1 FROM cutoffs WHERE scope = s.user_id AND kind = 'user' AND sequence >= s.seq)
-OR EXISTS (SELECT 1 FROM cutoffs WHERE scope = s.client_id AND kind = 'client' AND sequence >= s.seq)
-OR EXISTS (SELECT 1 FROM cutoffs WHERE scope = 'instance' AND kind = 'instance' AND sequence >= s.seq)
+EXISTS (SELECT 1 FROM cutoffs WHERE scope = s.user_id AND kind = 'user' AND sequence >= s.seq AND spared IS NOT s.id)
+OR EXISTS (SELECT 1 FROM cutoffs WHERE scope = s.client_id AND kind = 'client' AND sequence >= s.seq AND spared IS NOT s.id)
+OR EXISTS (SELECT 1 FROM cutoffs WHERE scope = 'instance' AND kind = 'instance' AND sequence >= s.seq AND spared IS NOT s.id)
 
 -- name: cutoff_columns
-u.subject, u.sequence, u.at, u.status, u.reason, u.instigator, u.note,
-c.subject, c.sequence, c.at, c.status, c.reason, c.instigator, c.note,
-i.subject, i.sequence, i.at, i.status, i.reason, i.instigator, i.note
+u.subject, u.sequence, u.at, u.status, u.reason, u.instigator, u.note, u.spared,
+c.subject, c.sequence, c.at, c.status, c.reason, c.instigator, c.note, c.spared,
+i.subject, i.sequence, i.at, i.status, i.reason, i.instigator, i.note, i.spared
 
 -- name: with_cutoffs
 LEFT JOIN cutoffs AS u ON u.id = (
-    SELECT id FROM cutoffs WHERE scope = s.user_id AND kind = 'user' AND sequence >= s.seq
+    SELECT id FROM cutoffs WHERE scope = s.user_id AND kind = 'user' AND sequence >= s.seq AND spared IS NOT s.id
     ORDER BY sequence, id LIMIT 1)
 LEFT JOIN cutoffs AS c ON c.id = (
-    SELECT id FROM cutoffs WHERE scope = s.client_id AND kind = 'client' AND sequence >= s.seq
+    SELECT id FROM cutoffs WHERE scope = s.client_id AND kind = 'client' AND sequence >= s.seq AND spared IS NOT s.id
     ORDER BY sequence, id LIMIT 1)
 LEFT JOIN cutoffs AS i ON i.id = (
-    SELECT id FROM cutoffs WHERE scope = 'instance' AND kind = 'instance' AND sequence >= s.seq
+    SELECT id FROM cutoffs WHERE scope = 'instance' AND kind = 'instance' AND sequence >= s.seq AND spared IS NOT s.id
     ORDER BY sequence, id LIMIT 1)
 
 -- name: session_get
@@ -86,26 +86,27 @@ SELECT count(*) FROM sessions AS s {with_cutoffs}
 -- name: session_insert
 INSERT INTO sessions (
     id, user_id, client_id, status, last_active_at, expire_at, abandon_at, updated_at, created_at, version,
-    inactivity_seconds, due_at, actor, organization_id, tasks, activity, ended_at, reason, instigator, note
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    inactivity_seconds, due_at, actor, organization_id, tasks, activity, ended_at, reason, instigator, note,
+    first_factor_at, second_factor_at, application
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- A session that a cutoff has ended takes no other end than one that came before it: an end state that somebody has
 -- read is never replaced, and the sweep may still write it down.
 -- name: session_update
 UPDATE sessions AS s SET
     status = :status, updated_at = :updated_at, version = :version, organization_id = :organization_id,
-    tasks = :tasks, ended_at = :ended_at, reason = :reason, instigator = :instigator, note = :note,
+    tasks = :tasks, first_factor_at = :first_factor_at, second_factor_at = :second_factor_at, ended_at = :ended_at, reason = :reason, instigator = :instigator, note = :note,
     due_at = CASE WHEN :ended_at IS NULL THEN s.due_at END
 WHERE s.id = :id AND s.version = :expected_version AND s.ended_at IS NULL
     AND (:expected_active_at IS NULL OR s.last_active_at = :expected_active_at)
     AND NOT EXISTS (
-        SELECT 1 FROM cutoffs WHERE scope = s.user_id AND kind = 'user' AND sequence >= s.seq
+        SELECT 1 FROM cutoffs WHERE scope = s.user_id AND kind = 'user' AND sequence >= s.seq AND spared IS NOT s.id
             AND (:ended_at IS NULL OR :ended_at > max(at, s.created_at)))
     AND NOT EXISTS (
-        SELECT 1 FROM cutoffs WHERE scope = s.client_id AND kind = 'client' AND sequence >= s.seq
+        SELECT 1 FROM cutoffs WHERE scope = s.client_id AND kind = 'client' AND sequence >= s.seq AND spared IS NOT s.id
             AND (:ended_at IS NULL OR :ended_at > max(at, s.created_at)))
     AND NOT EXISTS (
-        SELECT 1 FROM cutoffs WHERE scope = 'instance' AND kind = 'instance' AND sequence >= s.seq
+        SELECT 1 FROM cutoffs WHERE scope = 'instance' AND kind = 'instance' AND sequence >= s.seq AND spared IS NOT s.id
             AND (:ended_at IS NULL OR :ended_at > max(at, s.created_at)))
 
 -- name: session_touch
@@ -118,9 +119,22 @@ RETURNING user_id
 
 -- The row id of the newest creation ever, purged or not. SQLite keeps it, in the same transaction.
 -- name: cutoff_insert
-INSERT INTO cutoffs (scope, kind, sequence, subject, at, status, reason, instigator, note)
+INSERT INTO cutoffs (scope, kind, sequence, subject, at, status, reason, instigator, note, spared)
 VALUES (
     :scope, :kind, ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'sessions'), 0), :subject,
     max(:at, ifnull((
         SELECT at FROM cutoffs WHERE scope = :scope AND kind = :kind ORDER BY sequence DESC, id DESC LIMIT 1), :at)),
-    :status, :reason, :instigator, :note)
+    :status, :reason, :instigator, :note, :spared)
+
+-- A walk looks at a window of sessions: all, a user's or a client's. Its WHERE is put together in reads.py.
+-- name: walk_window
+SELECT s.seq FROM sessions AS s WHERE s.seq < :before
+
+-- name: walk_bounds
+SELECT min(seq), count(*)
+
+-- name: walk_lowest
+SELECT min(seq)
+
+-- name: session_live_of_user
+SELECT count(*) FROM sessions AS s {with_cutoffs} WHERE s.user_id = :user_id AND {settled} IN ('active', 'pending')

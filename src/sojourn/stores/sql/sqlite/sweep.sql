@@ -11,7 +11,7 @@ UPDATE sessions AS s SET due_at = {deadline}
 WHERE s.seq IN (SELECT value FROM json_each(:seqs)) AND s.ended_at IS NULL
 
 -- name: cutoff_unswept
-SELECT id, scope, kind, cursor, sequence FROM cutoffs WHERE swept = 0 AND id > ? ORDER BY id LIMIT 1
+SELECT id, scope, kind, cursor, sequence, spared FROM cutoffs WHERE swept = 0 AND id > ? ORDER BY id LIMIT 1
 
 -- The end of the next window: about :window of the subject's sessions, NULL where fewer are left.
 -- name: cutoff_window_user
@@ -27,7 +27,7 @@ SELECT :cursor + :window WHERE :cursor + :window < :sequence
 
 -- name: cutoff_live
 SELECT {session_columns}, {cutoff_columns} FROM sessions AS s {with_cutoffs}
-WHERE s.seq > :cursor AND s.seq <= :until AND s.ended_at IS NULL
+WHERE s.seq > :cursor AND s.seq <= :until AND s.ended_at IS NULL AND s.id IS NOT :spared
 
 -- name: cutoff_live_user
 {cutoff_live} AND s.user_id = :scope ORDER BY s.seq LIMIT :limit
