@@ -27,7 +27,19 @@ PUBLIC = [
     "Status",
     "Unavailable",
 ]
-SERVICES = {"sessions", "tokens", "users", "clients", "events", "api_keys", "keys", "sweeper"}
+SERVICES = {
+    "sessions",
+    "tokens",
+    "users",
+    "clients",
+    "events",
+    "api_keys",
+    "keys",
+    "sweeper",
+    "policies",
+    "history",
+    "endings",
+}
 
 
 def loaded(code: str) -> set[str]:

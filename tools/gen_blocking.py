@@ -22,6 +22,9 @@ SERVICES = {
     "events": ("event_log", "EventLog"),
     "api_keys": ("api_keys", "ApiKeys"),
     "sweeper": ("sweeper", "Sweeper"),
+    "policies": ("policies", "Policies"),
+    "history": ("history", "History"),
+    "endings": ("endings", "Endings"),
 }
 HEAD = """# Written by tools/gen_blocking.py from the services; do not edit.
 from contextlib import AbstractContextManager

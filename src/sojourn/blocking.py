@@ -29,7 +29,18 @@ from sojourn.core.policy import Policy
 from sojourn.runtime import Sojourn
 from sojourn.service.ports import Clock, Entropy
 
-_SERVICES = ("sessions", "tokens", "users", "clients", "events", "api_keys", "sweeper")
+_SERVICES = (
+    "sessions",
+    "tokens",
+    "users",
+    "clients",
+    "events",
+    "api_keys",
+    "sweeper",
+    "policies",
+    "history",
+    "endings",
+)
 
 
 class BlockingSojourn:
@@ -38,11 +49,16 @@ class BlockingSojourn:
     def __init__(self, sojourn: Sojourn, portal: _Portal) -> None:
         self.instance = sojourn.instance
         self.issuer = sojourn.issuer
-        self.policy = sojourn.policy
         self.new_secret_key = sojourn.new_secret_key
         self.keys = sojourn.keys
         for name in _SERVICES:
             setattr(self, name, _Front(getattr(sojourn, name), portal))
+        self._sojourn = sojourn
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._sojourn.policy
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,14 +11,17 @@ import msgspec
 
 from sojourn import config as configuration
 from sojourn.config import Config
-from sojourn.core.errors import ConfigurationError, Unavailable
+from sojourn.core.errors import ConfigurationError, Invalid, Unavailable
 from sojourn.core.keys import Instance
 from sojourn.core.policy import Policy
 from sojourn.service import instance as instances
 from sojourn.service.api_keys import ApiKeys
 from sojourn.service.clients import Clients
-from sojourn.service.context import Context
+from sojourn.service.context import Context, PolicyInForce
+from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
+from sojourn.service.history import History
+from sojourn.service.policies import Policies
 from sojourn.service.ports import Clock, Entropy, Store
 from sojourn.service.sessions import Sessions
 from sojourn.service.signing_keys import SigningKeys
@@ -35,7 +37,8 @@ MEMORY = "memory://"
 
 
 class Sojourn:
-    """A running instance: `sessions`, `tokens`, `users`, `clients`, `keys`, `api_keys`, `events`.
+    """A running instance: `sessions`, `tokens`, `users`, `clients`, `keys`, `api_keys`, `policies`,
+    `history`, `endings`, `events`.
 
     Made by `Sojourn.open`; belongs to the event loop that it was opened in.
     """
@@ -48,6 +51,7 @@ class Sojourn:
         api_keys: ApiKeys,
         keys: SigningKeys,
         settings: TokenSettings,
+        endings: Endings,
         sweeper: Sweeper,
     ) -> None:
         self._context = context
@@ -55,15 +59,22 @@ class Sojourn:
         self.new_secret_key: str | None = started.new_secret_key
         """The secret key that this very start made; its text is kept nowhere."""
         self.issuer: str = settings.issuer
-        self.policy: Policy = context.policy
+        self.policies = Policies(context)
         self.sessions = Sessions(context)
         self.clients = Clients(context)
+        self.history = History(context)
         self.users = Users(context)
         self.tokens = Tokens(context, keys, settings)
         self.api_keys = api_keys
         self.keys = keys
         self.events = EventLog(context)
+        self.endings = endings
         self.sweeper = sweeper
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._context.policy
 
     @classmethod
     @asynccontextmanager
@@ -93,16 +104,17 @@ class Sojourn:
         policy, master = policy or settings.build_policy(), settings.build_master_key()
         store = await open_store(settings)
         try:
-            context = Context(store, clock, entropy, policy)
+            context = Context(store, clock, entropy, PolicyInForce(policy, policy))
             sojourn = await cls._start(context, settings, master)
-            sweeping = asyncio.create_task(sojourn.sweeper.run()) if settings.sweep else None
+            background = [asyncio.create_task(sojourn.policies.run())]
+            if settings.sweep:
+                background.append(asyncio.create_task(sojourn.sweeper.run()))
             try:
                 yield sojourn
             finally:
-                if sweeping is not None:
-                    sweeping.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await sweeping
+                for task in background:
+                    task.cancel()
+                await asyncio.gather(*background, return_exceptions=True)
                 await sojourn.tokens.settle()
         finally:
             await store.close()
@@ -119,6 +131,13 @@ class Sojourn:
         )
         started = await instances.start(context, api_keys, keys, given)
         host = instances.frontend_host(started.instance.publishable_key)
+        try:
+            await Policies(context).load()
+        except Invalid as error:
+            raise ConfigurationError(
+                f"The stored changes of the policy do not fit the configured one: {error.detail}"
+            ) from None
+        endings = Endings(context)
         return cls(
             context,
             started=started,
@@ -127,7 +146,8 @@ class Sojourn:
             settings=TokenSettings(
                 issuer=settings.issuer or f"https://{host}", version=settings.token_version
             ),
-            sweeper=Sweeper(context, interval_seconds=settings.sweep_interval_seconds),
+            endings=endings,
+            sweeper=Sweeper(context, endings, interval_seconds=settings.sweep_interval_seconds),
         )
 
     async def rekey(self, new: MasterKey | None) -> None:

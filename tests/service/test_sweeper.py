@@ -213,7 +213,7 @@ async def test_faults_do_not_end_the_sweeper(
     clock.advance(seconds=8 * DAY)
     store = watch(sojourn)
     store.failing["overdue"] = fault
-    sweeper = Sweeper(sojourn._context, interval_seconds=0.01)
+    sweeper = Sweeper(sojourn._context, sojourn.endings, interval_seconds=0.01)
 
     def called(verb: str, times: int) -> Callable[[], Awaitable[bool]]:
         async def met() -> bool:

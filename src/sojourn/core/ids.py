@@ -42,6 +42,7 @@ class Prefix(StrEnum):
     IDENTIFICATION = "idn"
     API_KEY = "key"
     SIGNING_KEY = "kid"
+    ENDING = "ending"
 
 
 def make(prefix: Prefix, *, now_ms: int, entropy: bytes) -> str:

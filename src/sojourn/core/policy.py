@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -72,6 +73,20 @@ class Policy:
             self.impersonation_inactivity_seconds,
             self.impersonation_lifetime_seconds,
         )
+
+    def with_changes(self, changes: Mapping[str, object]) -> Policy:
+        """This policy with some of its members changed. Raises Invalid naming a member that is unknown, has
+        the wrong type or contradicts another."""
+        for name, value in changes.items():
+            spec = Policy.__dataclass_fields__.get(name)
+            if spec is None:
+                raise Invalid(name[:64], f"{name[:64]} is no member of the policy.")
+            # An int is wanted where None stands for none, and a bool is no int here.
+            default: object = spec.default
+            kinds: tuple[type, ...] = (int, type(None)) if default is None else (type(default),)
+            if type(value) not in kinds:
+                raise Invalid(name, f"{name} has the wrong type.")
+        return replace(self, **changes)  # pyright: ignore[reportArgumentType]  # checked above
 
     def with_limits(self, limits: Limits) -> Policy:
         """This policy with one session's own durations. Raises Invalid naming the one that does not fit.

@@ -39,14 +39,29 @@ class Once:
     fingerprint: bytes
 
 
+@dataclass(slots=True)
+class PolicyInForce:
+    """The policy as this process knows it. `configured` is where it starts from; `version` is that of the
+    stored changes that it was last brought up to."""
+
+    configured: Policy
+    current: Policy
+    version: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Store, clock, source of ids, and the policy of the instance."""
+    """Store, clock, source of ids, and the policy in force."""
 
     store: Store
     clock: Clock
     entropy: Entropy
-    policy: Policy
+    policies: PolicyInForce
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: what is configured, with what has been changed since."""
+        return self.policies.current
 
     def id(self, prefix: Prefix, now: int) -> str:
         """A new id."""

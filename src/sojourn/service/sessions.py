@@ -7,25 +7,35 @@ from dataclasses import dataclass, replace
 
 from sojourn.core import lifecycle
 from sojourn.core.client import Client
-from sojourn.core.errors import Conflict, IdempotencyMismatch, Invalid, NotFound, UserBanned
+from sojourn.core.errors import (
+    Conflict,
+    IdempotencyMismatch,
+    Invalid,
+    NotFound,
+    SessionLimitReached,
+    UserBanned,
+)
 from sojourn.core.events import BY_STATUS, EventType
 from sojourn.core.ids import Prefix
-from sojourn.core.lifecycle import Cutoff, SubjectKind, Trigger
+from sojourn.core.lifecycle import SubjectKind, Trigger
 from sojourn.core.policy import Limits
-from sojourn.core.session import Activity, Actor, Instigator, Reason, Session, Status
+from sojourn.core.session import Activity, Actor, Instigator, Session, Status
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
+from sojourn.service.cutoffs import cut
+from sojourn.service.filters import SessionFilter, comes_from
 from sojourn.service.ports import (
     Held,
     InsertClient,
-    InsertCutoff,
     InsertOnce,
     InsertSession,
     Operation,
     Refused,
     SessionQuery,
+    SessionWalk,
     UpdateClient,
     UpdateSession,
 )
+from sojourn.service.room import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +46,20 @@ class SessionList:
     total: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SessionSearch:
+    """A page of a search. `cursor` is where the next one goes on; None: there is nothing further."""
+
+    items: Sequence[Session]
+    cursor: str | None
+
+
 class Sessions:
     """The life of sessions. Every session that comes back is settled: its status is true now."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._room = Room(context)
 
     async def create(
         self,
@@ -52,13 +71,15 @@ class Sessions:
         activity: Activity | None = None,
         tasks: Iterable[str] = (),
         limits: Limits | None = None,
+        application: str | None = None,
         once: Once | None = None,
     ) -> Session:
         """Sign a user in: a new session, on a client of its own unless one is named.
 
         `limits` overrides the policy for this session alone. With open `tasks` the session is pending. In
-        single-session mode a live session on the same client is replaced. Raises NotFound (user, client or
-        organization), UserBanned, Invalid (limits), IdempotencyMismatch.
+        single-session mode a live session on the same client is replaced. `application` says what created
+        it. Raises NotFound (user, client or organization), UserBanned, SessionLimitReached, Invalid (limits),
+        IdempotencyMismatch.
         """
         if once is not None and (done := await self._repeated(once)) is not None:
             return done
@@ -80,8 +101,13 @@ class Sessions:
             actor=actor,
             activity=activity,
             tasks=tuple(tasks),
+            application=application,
         )
-        for _ in range(ATTEMPTS):
+        async with self._room.turn(user_id):
+            return await self._store(session, client_id, once, now)
+
+    async def _store(self, session: Session, client_id: str | None, once: Once | None, now: int) -> Session:
+        for _ in range(self._room.attempts):
             try:
                 await self._context.store.commit(await self._creation(session, client_id, once, now))
             except Refused as refused:
@@ -89,7 +115,7 @@ class Sessions:
                     done = await self._repeated(once)
                     if done is not None:
                         return done
-                elif refused.why != Refused.CHANGED:
+                elif refused.why not in self._room.worth_another_try:
                     raise _refusal(refused, session) from None
             else:
                 return session
@@ -150,6 +176,36 @@ class Sessions:
         settled = [lifecycle.settle(held.session, held.cutoffs, now) for held in page.items]
         return SessionList(settled, page.total)
 
+    async def search(
+        self,
+        which: SessionFilter,
+        *,
+        statuses: frozenset[Status] | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+    ) -> SessionSearch:
+        """Sessions over all users by any of their facts, newest first; `cursor` goes on where a page ended.
+
+        A page is found among a bounded number of sessions, so it may hold fewer than `limit` (1 to 500), even
+        none, and still have a cursor. Raises Invalid.
+        """
+        check_page(limit)
+        networks = which.networks()
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+            raise Invalid("cursor", "cursor must be one that an earlier page gave.")
+        now = self._context.clock.now()
+        walk = SessionWalk(
+            now=now,
+            before=None if cursor is None else int(cursor),
+            limit=limit,
+            statuses=statuses,
+            **which.facts(),
+        )
+        step = await self._context.store.walk(walk)
+        settled = [lifecycle.settle(held.session, held.cutoffs, now) for held in step.items]
+        items = [session for session in settled if comes_from(session, networks)]
+        return SessionSearch(items, None if step.before is None else str(step.before))
+
     async def touch(self, session_id: str, *, activity: Activity | None = None) -> Session:
         """Record activity; at most one write in the policy's touch interval. A session that has ended comes
         back as it is. Raises NotFound."""
@@ -186,36 +242,38 @@ class Sessions:
         and returns the session as it is. Raises NotFound, Conflict."""
         return await self._finish(session_id, Trigger.REVOKE, Instigator.APPLICATION, note)
 
-    async def revoke_all_of_user(self, user_id: str, *, note: str | None = None) -> None:
-        """End every session of a user in one step, however many there are. Raises NotFound."""
+    async def revoke_all_of_user(
+        self, user_id: str, *, note: str | None = None, except_session_id: str | None = None
+    ) -> None:
+        """End every session of a user, or every other than the one named, in one step, however many there
+        are. Raises NotFound, also when the session to keep is not one of the user's."""
         if await self._context.store.user(user_id) is None:
             raise NotFound("user", user_id)
+        if except_session_id is not None and (await self.get(except_session_id)).user_id != user_id:
+            raise NotFound("session of this user", except_session_id)
         now = self._context.clock.now()
         await self._context.store.commit(
-            cut_user(self._context, user_id, now, reason=Reason.ALL_OF_USER, note=note)
+            cut(self._context, SubjectKind.USER, user_id, now, note=note, spared=except_session_id)
         )
 
     async def revoke_all(self, *, note: str | None = None) -> None:
         """End every session of the instance in one step, however many there are."""
         now = self._context.clock.now()
         instance = await self._context.store.instance()
-        cutoff = Cutoff(
-            kind=SubjectKind.INSTANCE,
-            subject=instance.id if instance else "",
-            at=now,
-            status=Status.REVOKED,
-            reason=Reason.ALL_OF_INSTANCE,
-            instigator=Instigator.APPLICATION,
-            note=note,
-        )
-        event = self._context.event(
-            EventType.INSTANCE_SESSIONS_ENDED,
-            now,
-            reason=cutoff.reason,
-            instigator=cutoff.instigator,
-            note=note,
-        )
-        await self._context.store.commit([InsertCutoff(cutoff), event])
+        subject = instance.id if instance else ""
+        await self._context.store.commit(cut(self._context, SubjectKind.INSTANCE, subject, now, note=note))
+
+    async def attest(self, session_id: str, *, first: bool = False, second: bool = False) -> Session:
+        """Record that the application has just verified a first or a second factor of the user, for whoever
+        asks for a fresh one (claim `fva`). A session that has ended comes back as it is. Raises NotFound,
+        Invalid when no factor is named, Conflict."""
+        if not (first or second):
+            raise Invalid("first_factor", "first_factor or second_factor must be true.")
+
+        def change(session: Session, now: int) -> Session:
+            return lifecycle.attest(session, now, first=first, second=second)
+
+        return await self._change(session_id, change, EventType.SESSION_FACTORS_VERIFIED)
 
     # How it is done ----------------------------------------------------------------------------------------
 
@@ -245,7 +303,8 @@ class Sessions:
             )
         else:
             operations += await self._on_client(session, client_id, now)
-        operations.append(InsertSession(session))
+        operations += await self._room.made_for(session, now)
+        operations.append(InsertSession(session, at_most=self._context.policy.max_sessions_per_user))
         operations.append(self._context.session_event(session, BY_STATUS[session.status], now))
         if once is not None:
             operations.append(
@@ -316,30 +375,6 @@ class Sessions:
         raise Conflict
 
 
-def cut_user(
-    context: Context, user_id: str, now: int, *, reason: Reason, note: str | None = None
-) -> Sequence[Operation]:
-    """The operations that end all sessions of a user: one row and one event."""
-    cutoff = Cutoff(
-        kind=SubjectKind.USER,
-        subject=user_id,
-        at=now,
-        status=Status.REVOKED,
-        reason=reason,
-        instigator=Instigator.APPLICATION,
-        note=note,
-    )
-    event = context.event(
-        EventType.USER_SESSIONS_ENDED,
-        now,
-        user_id=user_id,
-        reason=reason,
-        instigator=cutoff.instigator,
-        note=note,
-    )
-    return [InsertCutoff(cutoff), event]
-
-
 def _refusal(refused: Refused, session: Session) -> Exception:
     match refused.why:
         case Refused.USER_MISSING:
@@ -348,5 +383,8 @@ def _refusal(refused: Refused, session: Session) -> Exception:
             return UserBanned(f"The user {session.user_id} is banned and cannot hold sessions.")
         case Refused.CLIENT_MISSING:
             return NotFound("client", session.client_id)
+        case Refused.LIMIT:
+            detail = f"The user {session.user_id} holds as many sessions as the policy allows."
+            return SessionLimitReached(detail)
         case _:
             return Conflict()

@@ -14,6 +14,7 @@ from sojourn.core.errors import SojournError
 from sojourn.core.events import BY_STATUS
 from sojourn.core.session import Reason
 from sojourn.service.context import Context
+from sojourn.service.endings import Endings
 from sojourn.service.ports import Held, Operation, Refused, UpdateSession
 
 _log = logging.getLogger("sojourn.sweeper")
@@ -31,21 +32,23 @@ ONCE_RETENTION_MS = 86_400_000
 class Sweeper:
     """Sweeps and purges in bounded batches."""
 
-    def __init__(self, context: Context, *, interval_seconds: float = 10.0) -> None:
+    def __init__(self, context: Context, endings: Endings, *, interval_seconds: float = 10.0) -> None:
         self._context = context
+        self._endings = endings
         self._interval = interval_seconds
 
     async def run(self) -> None:
         """Sweep and purge until cancelled; whatever goes wrong is logged and tried again later."""
         while True:
             try:
+                await self._endings.work_off()
                 await self.sweep(rest=True)
                 await self.purge(rest=True)
             except SojournError as error:
                 _log.warning("sweep interrupted", extra={"error": error.code})
             except Exception:
                 _log.exception("sweep interrupted")
-            await asyncio.sleep(self._interval)
+            await self._endings.wait(self._interval)
 
     async def sweep(self, *, rest: bool = False) -> int:
         """Write back every session that has ended by now. How many were written."""

@@ -9,8 +9,10 @@ from sojourn.core.directory import Contact, IdentifierKind, User
 from sojourn.core.errors import Conflict, IdempotencyMismatch, NotFound, Taken
 from sojourn.core.events import EventType
 from sojourn.core.ids import Prefix
+from sojourn.core.lifecycle import SubjectKind
 from sojourn.core.session import Reason
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
+from sojourn.service.cutoffs import cut
 from sojourn.service.ports import (
     DeleteUser,
     InsertOnce,
@@ -20,7 +22,6 @@ from sojourn.service.ports import (
     UpdateUser,
     UserQuery,
 )
-from sojourn.service.sessions import cut_user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,13 @@ class Users:
                 continue  # somebody made the user between the look and the insert
         raise Conflict
 
+    async def by_external_id(self, external_id: str) -> User:
+        """The user whom the application knows by `external_id`. Raises NotFound."""
+        user = await self._context.store.user_by(IdentifierKind.EXTERNAL_ID, external_id)
+        if user is None:
+            raise NotFound("user with this external id", external_id)
+        return user
+
     async def get(self, user_id: str) -> User:
         """One user. Raises NotFound."""
         user = await self._context.store.user(user_id)
@@ -142,7 +150,7 @@ class Users:
         now = self._context.clock.now()
         operations = [
             DeleteUser(user_id),
-            *cut_user(self._context, user_id, now, reason=Reason.USER_DELETED),
+            *cut(self._context, SubjectKind.USER, user_id, now, reason=Reason.USER_DELETED),
             self._context.event(EventType.USER_DELETED, now, user_id=user_id),
         ]
         try:
@@ -204,7 +212,7 @@ class Users:
             kind = EventType.USER_BANNED if banned else EventType.USER_UNBANNED
             operations: list[Operation] = [UpdateUser(user=changed, expected_version=user.version)]
             if banned:
-                operations += cut_user(self._context, user_id, now, reason=Reason.USER_BANNED)
+                operations += cut(self._context, SubjectKind.USER, user_id, now, reason=Reason.USER_BANNED)
             operations.append(self._context.event(kind, now, user_id=user_id))
             try:
                 await self._context.store.commit(operations)

@@ -60,7 +60,10 @@ async def create_session(call: Call) -> object:
     """A new session for a user, on a client of its own."""
     body = body_of(call.body, CreateSession)
     session = await call.sojourn.sessions.create(
-        user_id=body.user_id, organization_id=body.active_organization_id, once=call.once
+        user_id=body.user_id,
+        organization_id=body.active_organization_id,
+        application=call.key.id if call.key else None,
+        once=call.once,
     )
     return to_wire(session, call.version)
 

@@ -1,0 +1,5 @@
+"""What the compatible API lacks, under /sojourn/v1: the same keys, the same form of errors, additive only."""
+
+from sojourn.http.own import endings, policy, sessions, users
+
+OPERATIONS = (*sessions.OPERATIONS, *users.OPERATIONS, *endings.OPERATIONS, *policy.OPERATIONS)

@@ -1,0 +1,59 @@
+"""Cutoffs: one row and one event that end all sessions of a user, a client or the instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sojourn.core.events import EventType
+from sojourn.core.lifecycle import Cutoff, SubjectKind
+from sojourn.core.session import Instigator, Reason, Status
+from sojourn.service.context import Context
+from sojourn.service.ports import InsertCutoff, Operation
+
+_REASONS = {
+    SubjectKind.USER: Reason.ALL_OF_USER,
+    SubjectKind.CLIENT: Reason.ALL_OF_CLIENT,
+    SubjectKind.INSTANCE: Reason.ALL_OF_INSTANCE,
+}
+_EVENTS = {
+    SubjectKind.USER: EventType.USER_SESSIONS_ENDED,
+    SubjectKind.CLIENT: EventType.CLIENT_SESSIONS_ENDED,
+    SubjectKind.INSTANCE: EventType.INSTANCE_SESSIONS_ENDED,
+}
+
+
+def cut(
+    context: Context,
+    kind: SubjectKind,
+    subject: str,
+    now: int,
+    *,
+    reason: Reason | None = None,
+    note: str | None = None,
+    spared: str | None = None,
+) -> Sequence[Operation]:
+    """The operations that end every session of a subject but the one that is `spared`.
+
+    The event names the spared session, so that whoever reads the log knows of it.
+    """
+    cutoff = Cutoff(
+        kind=kind,
+        subject=subject,
+        at=now,
+        status=Status.REVOKED,
+        reason=reason or _REASONS[kind],
+        instigator=Instigator.APPLICATION,
+        note=note,
+        spared=spared,
+    )
+    event = context.event(
+        _EVENTS[kind],
+        now,
+        session_id=spared,
+        user_id=subject if kind is SubjectKind.USER else None,
+        client_id=subject if kind is SubjectKind.CLIENT else None,
+        reason=cutoff.reason,
+        instigator=cutoff.instigator,
+        note=note,
+    )
+    return [InsertCutoff(cutoff), event]
