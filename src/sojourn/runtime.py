@@ -18,6 +18,7 @@ from sojourn.service import instance as instances
 from sojourn.service.api_keys import ApiKeys
 from sojourn.service.clients import Clients
 from sojourn.service.context import Context, PolicyInForce
+from sojourn.service.doctor import Doctor
 from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
 from sojourn.service.history import History
@@ -69,6 +70,7 @@ class Sojourn:
         self.keys = keys
         self.events = EventLog(context)
         self.endings = endings
+        self.doctor = Doctor(context, api_keys, keys)
         self.sweeper = sweeper
 
     @property

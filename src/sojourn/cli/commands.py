@@ -5,10 +5,15 @@ from __future__ import annotations
 from cyclopts import App
 
 import sojourn
-from sojourn.cli import keys, operate, serve
+from sojourn.cli import bench, doctor, keys, operate, policy, serve, sessions
 
 app = App(name="sojourn", version=sojourn.__version__, help="The session layer you own.")
 app.command(serve.serve)
 app.command(operate.migrate)
 app.command(operate.sweep)
+app.command(doctor.doctor)
+app.command(sessions.app)
+app.command(policy.app)
 app.command(keys.app)
+app.command(bench.app)
+app.register_install_completion_command()  # pyright: ignore[reportUnknownMemberType]

@@ -21,6 +21,7 @@ from sojourn.service.ports.documents import (
 from sojourn.service.ports.keys import InsertApiKey, KeyOperation, KeyStore, PutInstance, PutStoredKey
 from sojourn.service.ports.log import AppendEvent, EventPage, InsertOnce, LogOperation, LogStore
 from sojourn.service.ports.refused import Refused
+from sojourn.service.ports.report import ReportStore, StoreReport
 from sojourn.service.ports.sessions import (
     ClientPage,
     ClientQuery,
@@ -50,7 +51,7 @@ from sojourn.service.ports.users import (
 Operation: TypeAlias = SessionOperation | UserOperation | KeyOperation | LogOperation | DocumentOperation
 
 
-class Store(SessionStore, UserStore, KeyStore, LogStore, DocumentStore, Protocol):
+class Store(SessionStore, UserStore, KeyStore, LogStore, DocumentStore, ReportStore, Protocol):
     """Where sessions live. Every verb may raise Unavailable (nothing was changed, or it is unknown whether a
     commit was made: it was never acknowledged).
 
@@ -108,12 +109,14 @@ __all__ = [
     "PutInstance",
     "PutStoredKey",
     "Refused",
+    "ReportStore",
     "SessionOperation",
     "SessionPage",
     "SessionQuery",
     "SessionStore",
     "SessionWalk",
     "Store",
+    "StoreReport",
     "UpdateClient",
     "UpdateSession",
     "UpdateUser",

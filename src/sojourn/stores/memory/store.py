@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from sojourn.service.ports import Operation
-from sojourn.stores.memory import documents, keys, log, sessions, users
+from sojourn.stores.memory import documents, keys, log, report, sessions, users
 from sojourn.stores.memory.tables import Change, Journal, Tables
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
 }
 
 
-class MemoryStore(sessions.Sessions, users.Users, keys.Keys, log.Log, documents.Documents):
+class MemoryStore(sessions.Sessions, users.Users, keys.Keys, log.Log, documents.Documents, report.Report):
     """Implements `sojourn.service.ports.Store` with dicts. Nothing outlives the process.
 
     Every verb runs from its first to its last line without giving up the event loop, so the loop itself keeps

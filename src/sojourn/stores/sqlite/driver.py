@@ -29,6 +29,11 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """An apsw.Connection."""
 
+    @property
+    def filename(self) -> str:
+        """The whole path of the database."""
+        ...
+
     def cursor(self) -> Cursor:
         """A cursor for statements one after the other."""
         ...

@@ -1,0 +1,32 @@
+"""What a store tells about itself to whoever operates it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreReport:
+    """A store's own account. `durable`: an acknowledged change survives a power cut. Sizes are bytes, None
+    where there is no such thing; `overdue` counts, up to a bound, sessions stored as live that have ended."""
+
+    engine: str
+    durability: str
+    durable: bool
+    schema: int
+    size_bytes: int | None
+    log_bytes: int | None
+    free_bytes: int | None
+    sessions: int
+    """Sessions ever created."""
+    overdue: int
+    newest_event_at: int | None
+
+
+class ReportStore(Protocol):
+    """The verb for operating."""
+
+    async def report(self, now: int) -> StoreReport:
+        """The store's account at an instant (ms)."""
+        ...
