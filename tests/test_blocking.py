@@ -22,7 +22,19 @@ from tests.embedded import opened, reuse_one_key
 from tests.support import clean_environment
 
 STUB = Path(blocking.__file__).with_suffix(".pyi")
-SERVICES = ("sessions", "tokens", "users", "clients", "events", "api_keys", "sweeper")
+SERVICES = (
+    "sessions",
+    "tokens",
+    "users",
+    "clients",
+    "events",
+    "api_keys",
+    "sweeper",
+    "policies",
+    "history",
+    "endings",
+    "doctor",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,7 @@ SERVICES = {
     "policies",
     "history",
     "endings",
+    "doctor",
 }
 
 

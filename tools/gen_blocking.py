@@ -25,6 +25,7 @@ SERVICES = {
     "policies": ("policies", "Policies"),
     "history": ("history", "History"),
     "endings": ("endings", "Endings"),
+    "doctor": ("doctor", "Doctor"),
 }
 HEAD = """# Written by tools/gen_blocking.py from the services; do not edit.
 from contextlib import AbstractContextManager

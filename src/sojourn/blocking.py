@@ -40,6 +40,7 @@ _SERVICES = (
     "policies",
     "history",
     "endings",
+    "doctor",
 )
 
 

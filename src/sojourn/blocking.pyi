@@ -10,6 +10,7 @@ from sojourn.core.policy import Limits, Policy
 from sojourn.core.session import Activity, Actor, Session, Status
 from sojourn.service.clients import ClientList, ClientView
 from sojourn.service.context import Once
+from sojourn.service.doctor import Finding
 from sojourn.service.endings import Ending, Preview
 from sojourn.service.filters import SessionFilter
 from sojourn.service.history import Explanation
@@ -35,6 +36,7 @@ class BlockingSojourn:
     policies: _Policies
     history: _History
     endings: _Endings
+    doctor: _Doctor
 
 def open(
     database_url: str | None = None,
@@ -166,3 +168,6 @@ class _Endings:
     def cancel(self, ending_id: str) -> Ending: ...
     def work_off(self) -> int: ...
     def wait(self, seconds: float) -> None: ...
+
+class _Doctor:
+    def examine(self) -> Sequence[Finding]: ...

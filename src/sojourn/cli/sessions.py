@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -95,9 +95,7 @@ def show(session_id: str, /, *, target: Target = Target()) -> None:  # noqa: B00
     """
     session = asyncio.run(_get(target, session_id))
     facts = views.session(session)
-    rows = [
-        (name, moment(v) if name.endswith("_at") and isinstance(v, int) else v) for name, v in facts.items()
-    ]
+    rows = [(name, _words(name, value)) for name, value in facts.items()]
     target.emit(facts, table(("fact", "value"), rows))
 
 
@@ -181,6 +179,15 @@ def revoke(
     else:
         count = asyncio.run(_end(target, which, reason, everything=everything))
         target.emit({"ended": count}, f"{count} sessions ended.")
+
+
+def _words(name: str, value: object) -> object:
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value).items()
+        return ", ".join(f"{n} {_words(n, v)}" for n, v in members if v is not None)
+    if isinstance(value, int) and (name == "at" or name.endswith("_at")):
+        return moment(value)
+    return value
 
 
 async def _list(
