@@ -19,6 +19,8 @@ SERVICES = {
     "tokens": ("tokens", "Tokens"),
     "users": ("users", "Users"),
     "clients": ("clients", "Clients"),
+    "tickets": ("tickets", "Tickets"),
+    "testing_tokens": ("testing_tokens", "TestingTokens"),
     "events": ("event_log", "EventLog"),
     "api_keys": ("api_keys", "ApiKeys"),
     "sweeper": ("sweeper", "Sweeper"),
@@ -80,11 +82,24 @@ def build() -> str:
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module:
                 origins.update({a.name: node.module for a in node.names if a.name in used})
-        origins.update({other: f"sojourn.service.{module}" for other in found if other in used})
+        own = {*found, *(target.id for node in tree.body for target in assigned(node))}
+        origins.update({other: f"sojourn.service.{module}" for other in own if other in used})
     imports = "\n".join(f"from {module} import {name}" for name, module in sorted(origins.items()))
     attributes = "\n".join(f"    {attribute}: _{name}" for attribute, (_, name) in SERVICES.items())
     text = HEAD.format(imports=imports, attributes=attributes) + "\n" + "\n\n".join(classes) + "\n"
     return tidy(text)
+
+
+def assigned(node: ast.stmt) -> list[ast.Name]:
+    """The names that a statement of a module gives a value."""
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, ast.AnnAssign)
+        else []
+    )
+    return [target for target in targets if isinstance(target, ast.Name)]
 
 
 def method(node: ast.stmt) -> str | None:

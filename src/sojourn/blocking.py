@@ -34,6 +34,8 @@ _SERVICES = (
     "tokens",
     "users",
     "clients",
+    "tickets",
+    "testing_tokens",
     "events",
     "api_keys",
     "sweeper",

@@ -8,6 +8,7 @@ from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, ApiKeyKind, Instance
 from sojourn.core.policy import Limits, Policy
 from sojourn.core.session import Activity, Actor, Session, Status
+from sojourn.core.ticket import Ticket
 from sojourn.service.clients import ClientList, ClientView
 from sojourn.service.context import Once
 from sojourn.service.doctor import Finding
@@ -16,8 +17,15 @@ from sojourn.service.filters import SessionFilter
 from sojourn.service.history import Explanation
 from sojourn.service.policies import PolicyView
 from sojourn.service.ports import Clock, Entropy, EventPage
-from sojourn.service.sessions import SessionList, SessionSearch
+from sojourn.service.sessions import Companion, SessionList, SessionSearch
 from sojourn.service.signing_keys import SigningKeys
+from sojourn.service.testing_tokens import TestingToken
+from sojourn.service.tickets import (
+    ACTOR_TOKEN_SECONDS,
+    IMPERSONATION_SECONDS,
+    SIGN_IN_TOKEN_SECONDS,
+    IssuedTicket,
+)
 from sojourn.service.users import NewUser
 
 class BlockingSojourn:
@@ -30,6 +38,8 @@ class BlockingSojourn:
     tokens: _Tokens
     users: _Users
     clients: _Clients
+    tickets: _Tickets
+    testing_tokens: _TestingTokens
     events: _EventLog
     api_keys: _ApiKeys
     sweeper: _Sweeper
@@ -60,6 +70,7 @@ class _Sessions:
         limits: Limits | None = None,
         application: str | None = None,
         once: Once | None = None,
+        also: Companion | None = None,
     ) -> Session: ...
     def get(self, session_id: str) -> Session: ...
     def list(
@@ -131,6 +142,37 @@ class _Users:
 class _Clients:
     def get(self, client_id: str) -> ClientView: ...
     def list(self, *, limit: int = 10, offset: int = 0, count: bool = False) -> ClientList: ...
+
+class _Tickets:
+    def create_actor_token(
+        self,
+        *,
+        user_id: str,
+        actor: Actor | Mapping[str, object],
+        expires_in_seconds: int = ACTOR_TOKEN_SECONDS,
+        session_max_duration_in_seconds: int = IMPERSONATION_SECONDS,
+    ) -> IssuedTicket: ...
+    def create_sign_in_token(
+        self,
+        *,
+        user_id: str,
+        organization_id: str | None = None,
+        expires_in_seconds: int = SIGN_IN_TOKEN_SECONDS,
+    ) -> IssuedTicket: ...
+    def get(self, ticket_id: str) -> Ticket: ...
+    def revoke_actor_token(self, ticket_id: str) -> Ticket: ...
+    def revoke_sign_in_token(self, ticket_id: str) -> Ticket: ...
+    def redeem(
+        self,
+        token: str,
+        *,
+        client_id: str | None = None,
+        activity: Activity | None = None,
+        tasks: Iterable[str] = (),
+    ) -> Session: ...
+
+class _TestingTokens:
+    def create(self) -> TestingToken: ...
 
 class _EventLog:
     def read(self, after: str | None = None, *, limit: int = 100) -> EventPage: ...

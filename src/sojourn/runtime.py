@@ -28,6 +28,8 @@ from sojourn.service.sessions import Sessions
 from sojourn.service.signing_keys import SigningKeys
 from sojourn.service.sweeper import Sweeper
 from sojourn.service.system import SystemClock, SystemEntropy
+from sojourn.service.testing_tokens import TestingTokens
+from sojourn.service.tickets import Tickets, TicketSettings
 from sojourn.service.tokens import Tokens, TokenSettings
 from sojourn.service.users import Users
 from sojourn.stores.memory import MemoryStore
@@ -38,8 +40,8 @@ MEMORY = "memory://"
 
 
 class Sojourn:
-    """A running instance: `sessions`, `tokens`, `users`, `clients`, `keys`, `api_keys`, `policies`,
-    `history`, `endings`, `events`.
+    """A running instance: `sessions`, `tokens`, `users`, `clients`, `tickets`, `keys`, `api_keys`,
+    `policies`, `history`, `endings`, `events`.
 
     Made by `Sojourn.open`; belongs to the event loop that it was opened in.
     """
@@ -66,6 +68,15 @@ class Sojourn:
         self.history = History(context)
         self.users = Users(context)
         self.tokens = Tokens(context, keys, settings)
+        self.tickets = Tickets(
+            context,
+            self.sessions,
+            TicketSettings(
+                instance_id=self.instance.id,
+                frontend_host=instances.frontend_host(self.instance.publishable_key),
+            ),
+        )
+        self.testing_tokens = TestingTokens(context)
         self.api_keys = api_keys
         self.keys = keys
         self.events = EventLog(context)

@@ -6,13 +6,11 @@ programs written against it keep working. `meta` holds machine-readable details 
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class SojournError(Exception):
     """Something went wrong."""
 
-    code: ClassVar[str] = "internal_error"
+    code: str = "internal_error"
 
     def __init__(self, detail: str | None = None, **meta: object) -> None:
         self.message: str = (type(self).__doc__ or "").strip()

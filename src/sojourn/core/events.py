@@ -21,6 +21,12 @@ class EventType(StrEnum):
     SESSION_REPLACED = "session.replaced"
     SESSION_EXPIRED = "session.expired"
     SESSION_ABANDONED = "session.abandoned"
+    ACTOR_TOKEN_CREATED = "actor_token.created"
+    ACTOR_TOKEN_ACCEPTED = "actor_token.accepted"
+    ACTOR_TOKEN_REVOKED = "actor_token.revoked"
+    SIGN_IN_TOKEN_CREATED = "sign_in_token.created"
+    SIGN_IN_TOKEN_ACCEPTED = "sign_in_token.accepted"
+    SIGN_IN_TOKEN_REVOKED = "sign_in_token.revoked"
     USER_CREATED = "user.created"
     USER_BANNED = "user.banned"
     USER_UNBANNED = "user.unbanned"
@@ -60,6 +66,8 @@ class Event:
     reason: Reason | None = None
     note: str | None = None
     request_id: str | None = None
+    resource_id: str | None = None
+    """What was changed, where it is none of the above: a ticket, say."""
 
 
 def of_session(session: Session, kind: EventType, *, event_id: str, request_id: str | None) -> Event:

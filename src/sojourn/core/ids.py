@@ -68,6 +68,15 @@ def make(prefix: Prefix, *, now_ms: int, entropy: bytes) -> str:
     return f"{prefix.value}_{''.join(digits)[-_LENGTH:]}"
 
 
+def base62(number: int, length: int) -> str:
+    """The last `length` digits of a number that is not negative, in the alphabet of ids."""
+    digits: list[str] = []
+    for _ in range(length):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
 def created_at_ms(identifier: str) -> int:
     """The instant (Unix ms, whole seconds) that an id carries. Raises ValueError for anything that is no
     id."""

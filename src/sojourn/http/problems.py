@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sojourn.core import errors
 from sojourn.core.errors import SojournError
+from sojourn.core.ticket import TicketRefused
 
 _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.NotFound, 404),
@@ -16,6 +17,7 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.SessionExists, 400),
     (errors.Conflict, 409),
     (errors.InvalidSessionToken, 400),
+    (TicketRefused, 400),
     (errors.StorageFull, 507),
     (errors.Unavailable, 503),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from sojourn.core import lifecycle
 from sojourn.core.client import Client
@@ -36,6 +37,9 @@ from sojourn.service.ports import (
     UpdateSession,
 )
 from sojourn.service.room import Room
+
+Companion: TypeAlias = Callable[[Session], Awaitable[Sequence[Operation]]]
+"""What else is committed in the step that creates a session; asked anew at every attempt, and may refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,14 @@ class Sessions:
         limits: Limits | None = None,
         application: str | None = None,
         once: Once | None = None,
+        also: Companion | None = None,
     ) -> Session:
         """Sign a user in: a new session, on a client of its own unless one is named.
 
         `limits` overrides the policy for this session alone. With open `tasks` the session is pending. In
         single-session mode a live session on the same client is replaced. `application` says what created
-        it. Raises NotFound (user, client or organization), UserBanned, SessionLimitReached, Invalid (limits),
-        IdempotencyMismatch.
+        it, `also` what else is committed in the same step. Raises NotFound (user, client or organization),
+        UserBanned, SessionLimitReached, Invalid (limits), IdempotencyMismatch.
         """
         if once is not None and (done := await self._repeated(once)) is not None:
             return done
@@ -104,12 +109,21 @@ class Sessions:
             application=application,
         )
         async with self._room.turn(user_id):
-            return await self._store(session, client_id, once, now)
+            return await self._store(session, client_id, once, now, also)
 
-    async def _store(self, session: Session, client_id: str | None, once: Once | None, now: int) -> Session:
+    async def _store(
+        self,
+        session: Session,
+        client_id: str | None,
+        once: Once | None,
+        now: int,
+        also: Companion | None = None,
+    ) -> Session:
         for _ in range(self._room.attempts):
             try:
-                await self._context.store.commit(await self._creation(session, client_id, once, now))
+                operations = await self._creation(session, client_id, once, now)
+                more = () if also is None else await also(session)
+                await self._context.store.commit([*operations, *more])
             except Refused as refused:
                 if refused.why == Refused.REPEATED and once is not None:
                     done = await self._repeated(once)

@@ -75,6 +75,9 @@ class Sweeper:
                 once_before=now - ONCE_RETENTION_MS,
                 limit=PURGE_BATCH,
             )
+            gone += await self._context.store.purge_tickets(
+                before=now - policy.retention_seconds * 1000, limit=PURGE_BATCH
+            )
             if not gone:
                 return purged
             purged += gone

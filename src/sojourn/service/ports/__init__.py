@@ -39,6 +39,7 @@ from sojourn.service.ports.sessions import (
     UpdateSession,
     WalkStep,
 )
+from sojourn.service.ports.tickets import InsertTicket, TicketOperation, TicketStore, UpdateTicket
 from sojourn.service.ports.users import (
     DeleteUser,
     InsertUser,
@@ -48,10 +49,12 @@ from sojourn.service.ports.users import (
     UserStore,
 )
 
-Operation: TypeAlias = SessionOperation | UserOperation | KeyOperation | LogOperation | DocumentOperation
+Operation: TypeAlias = (
+    SessionOperation | UserOperation | KeyOperation | LogOperation | DocumentOperation | TicketOperation
+)
 
 
-class Store(SessionStore, UserStore, KeyStore, LogStore, DocumentStore, ReportStore, Protocol):
+class Store(SessionStore, UserStore, KeyStore, LogStore, DocumentStore, ReportStore, TicketStore, Protocol):
     """Where sessions live. Every verb may raise Unavailable (nothing was changed, or it is unknown whether a
     commit was made: it was never acknowledged).
 
@@ -98,6 +101,7 @@ __all__ = [
     "InsertCutoff",
     "InsertOnce",
     "InsertSession",
+    "InsertTicket",
     "InsertUser",
     "KeyOperation",
     "KeyStore",
@@ -117,8 +121,11 @@ __all__ = [
     "SessionWalk",
     "Store",
     "StoreReport",
+    "TicketOperation",
+    "TicketStore",
     "UpdateClient",
     "UpdateSession",
+    "UpdateTicket",
     "UpdateUser",
     "UserOperation",
     "UserQuery",

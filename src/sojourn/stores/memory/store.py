@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from sojourn.service.ports import Operation
-from sojourn.stores.memory import documents, keys, log, report, sessions, users
+from sojourn.stores.memory import documents, keys, log, report, sessions, tickets, users
 from sojourn.stores.memory.tables import Change, Journal, Tables
 
 T = TypeVar("T")
@@ -17,10 +17,19 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **keys.CHANGES,
     **log.CHANGES,
     **documents.CHANGES,
+    **tickets.CHANGES,
 }
 
 
-class MemoryStore(sessions.Sessions, users.Users, keys.Keys, log.Log, documents.Documents, report.Report):
+class MemoryStore(
+    sessions.Sessions,
+    users.Users,
+    keys.Keys,
+    log.Log,
+    documents.Documents,
+    report.Report,
+    tickets.Tickets,
+):
     """Implements `sojourn.service.ports.Store` with dicts. Nothing outlives the process.
 
     Every verb runs from its first to its last line without giving up the event loop, so the loop itself keeps

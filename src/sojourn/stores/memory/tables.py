@@ -13,6 +13,7 @@ from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, Instance, StoredKey
 from sojourn.core.lifecycle import Cutoff, Cutoffs, SubjectKind
 from sojourn.core.session import Session
+from sojourn.core.ticket import Ticket
 from sojourn.service.ports import Document, InsertOnce
 
 V = TypeVar("V")
@@ -55,6 +56,8 @@ class Tables:
         self.identifiers: dict[tuple[IdentifierKind, str], str] = {}
         self.cutoffs: dict[tuple[SubjectKind, str], tuple[Cutoff, ...]] = {}
         self.events: dict[int, Event] = {}
+        self.tickets: dict[str, Ticket] = {}
+        self.ticket_ids: dict[bytes, str] = {}
         self.once: dict[bytes, InsertOnce] = {}
         self.api_keys: dict[bytes, ApiKey] = {}
         self.stored_keys: dict[str, StoredKey] = {}

@@ -41,6 +41,11 @@ class Change:
                 raise ValueError(f"{clip(identifier)} is stored already; ids are never used twice") from None
             raise
 
+    def delete(self, query: str, before: int, limit: int) -> int:
+        """Run a deletion of at most `limit` rows from before an instant (ms). How many went."""
+        self.execute(_SQL[query], {"before": before, "limit": limit})
+        return self.count()
+
     def insert_unrepeated(self, query: str, values: Values, operation: object) -> None:
         """Run an insert of what may be there already. Raises Refused.REPEATED."""
         try:

@@ -103,6 +103,7 @@ def _event_of(row: Row) -> Event:
         reason=None if row[10] is None else Reason(row[10]),
         note=row[11],
         request_id=row[12],
+        resource_id=row[13],
     )
 
 
@@ -121,6 +122,7 @@ def event_values(event: Event) -> Values:
         event.reason and event.reason.value,
         event.note,
         event.request_id,
+        event.resource_id,
     )
 
 

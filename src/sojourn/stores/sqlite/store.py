@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import closing
 
 from sojourn.service.ports import Operation
-from sojourn.stores.sqlite import documents, keys, log, report, sessions, users
+from sojourn.stores.sqlite import documents, keys, log, report, sessions, tickets, users
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.connect import Internals, connect, create
 from sojourn.stores.sqlite.driver import Connection
@@ -26,10 +26,19 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **keys.CHANGES,
     **log.CHANGES,
     **documents.CHANGES,
+    **tickets.CHANGES,
 }
 
 
-class SqliteStore(sessions.Sessions, users.Users, keys.Keys, log.Log, documents.Documents, report.Report):
+class SqliteStore(
+    sessions.Sessions,
+    users.Users,
+    keys.Keys,
+    log.Log,
+    documents.Documents,
+    report.Report,
+    tickets.Tickets,
+):
     """Implements `sojourn.service.ports.Store` on an SQLite file. Several processes may open the same one."""
 
     def __init__(self, connections: tuple[Connection, ...], writing: Executor, reading: Executor) -> None:

@@ -25,6 +25,7 @@ _PARTS = (
     "sessions",
     "settling",
     "sweeping",
+    "tickets",
     "touching",
     "walking",
 )
@@ -43,6 +44,7 @@ from sojourn.testing.contract.races import RaceContract  # noqa: E402
 from sojourn.testing.contract.sessions import SessionContract  # noqa: E402
 from sojourn.testing.contract.settling import SettlingContract  # noqa: E402
 from sojourn.testing.contract.sweeping import SweepContract  # noqa: E402
+from sojourn.testing.contract.tickets import TicketContract  # noqa: E402
 from sojourn.testing.contract.touching import TouchContract  # noqa: E402
 from sojourn.testing.contract.walking import WalkContract  # noqa: E402
 
@@ -62,6 +64,7 @@ class StoreContract(
     SessionContract,
     SettlingContract,
     SweepContract,
+    TicketContract,
     TouchContract,
     WalkContract,
 ):

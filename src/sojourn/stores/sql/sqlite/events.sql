@@ -2,11 +2,13 @@
 
 -- name: event_insert
 INSERT INTO events (
-    id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note, request_id
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note, request_id,
+    resource_id
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: event_columns
-position, id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note, request_id
+position, id, type, at, session_id, user_id, client_id, organization_id, actor, instigator, reason, note, request_id,
+resource_id
 
 -- name: event_of_session
 SELECT {event_columns} FROM events WHERE session_id = ? ORDER BY position DESC LIMIT ?
