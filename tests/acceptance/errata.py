@@ -71,6 +71,13 @@ ERRATA = (
         "BanUser", 404, "resource_not_found", "the description has no answer for a user who is not there"
     ),
     Erratum("UnbanUser", 404, "resource_not_found", "as for BanUser"),
+    Erratum(
+        "CreateActorToken",
+        404,
+        "resource_not_found",
+        "the description has no answer for a user who is not there; an older one had this",
+    ),
+    Erratum("CreateActorToken", 403, "user_banned", "as for createSession"),
 )
 
 

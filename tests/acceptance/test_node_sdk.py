@@ -1,4 +1,4 @@
-"""The official Node SDK, unmodified, against a real server (tests/acceptance/node/run.mjs)."""
+"""The official Node SDK, unmodified, against a real server (tests/acceptance/node/*.mjs)."""
 
 from __future__ import annotations
 
@@ -11,29 +11,37 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import require_tool
-from tests.support import serving
+from tests.support import Server, serving
 
 NODE = Path(__file__).parent / "node"
-CHECKS = 18
+RUNNERS = {"run.mjs": 18, "tickets.mjs": 5}
+"""How many checks each runner has."""
 
 
-def test_every_operation_of_the_node_sdk(tmp_path: Path) -> None:
-    """Each named check of the runner passes, and none of them has gone missing."""
+def run_node(script: str, server: Server, **environment: str) -> None:
+    """Run a runner against a server: each of its checks passes, and none of them has gone missing."""
     require_tool("node", shutil.which("node"), "install Node 20 or newer")
     require_tool("@clerk/backend", (NODE / "node_modules/@clerk/backend").exists(), "run `make setup`")
-    with serving(tmp_path) as server:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "CLERK_SECRET_KEY": server.secret_key,
-            "CLERK_PUBLISHABLE_KEY": server.publishable_key,
-            "CLERK_API_URL": server.url,
-        }
-        done = subprocess.run(
-            ["node", "run.mjs"], cwd=NODE, env=environment, capture_output=True, text=True, timeout=120
-        )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "CLERK_SECRET_KEY": server.secret_key,
+        "CLERK_PUBLISHABLE_KEY": server.publishable_key,
+        "CLERK_API_URL": server.url,
+        **environment,
+    }
+    done = subprocess.run(
+        ["node", script], cwd=NODE, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout.strip().split("\n")[-1])
     failed = [f"{result['name']}: {result['detail']}" for result in results if not result["ok"]]
     if failed:
         pytest.fail("\n".join(failed))
-    assert len(results) == CHECKS
+    assert len(results) == RUNNERS[script]
+
+
+@pytest.mark.parametrize("script", ["run.mjs", "tickets.mjs"])
+def test_every_operation_of_the_node_sdk(tmp_path: Path, script: str) -> None:
+    """Each named check of the runner passes, and none of them has gone missing."""
+    with serving(tmp_path) as server:
+        run_node(script, server)

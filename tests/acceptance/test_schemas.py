@@ -31,12 +31,12 @@ from tests.acceptance.errata import (
     Erratum,
     code_of,
 )
-from tests.acceptance.exercises import clients, jwks, sessions, users
+from tests.acceptance.exercises import clients, jwks, sessions, tickets, users
 from tests.acceptance.exercises.api import calling
 from tests.embedded import reuse_one_key
 from tests.published import PUBLISHED_VERSIONS, Specification, parsed, specification
 
-RESOURCES = (sessions, clients, jwks, users)
+RESOURCES = (sessions, clients, jwks, users, tickets)
 EXERCISES = {name: exercise for resource in RESOURCES for name, exercise in resource.EXERCISES.items()}
 
 NO_SUCCESS_YET = {"CreateSessionTokenFromTemplate": "there are no templates yet"}

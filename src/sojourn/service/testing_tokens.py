@@ -13,8 +13,8 @@ from sojourn.core.policy import HOUR
 from sojourn.service.context import Context
 
 TESTING_TOKEN_SECONDS = HOUR
-_RANDOM_CHARACTERS = 43
-"""As many as published ones have: 256 bits in base 62."""
+_RANDOM_CHARACTERS = 41
+"""As many as published ones have: 244 bits in base 62."""
 _RANDOM_BYTES = 32
 
 

@@ -16,7 +16,7 @@ from sojourn.service.context import ATTEMPTS, Context
 from sojourn.service.ports import InsertTicket, Operation, Refused, UpdateTicket
 from sojourn.service.sessions import Sessions
 from sojourn.tokens import bearer
-from sojourn.tokens.encoding import encode_json
+from sojourn.tokens.encoding import decode_object, encode_json
 
 ACTOR_TOKEN_SECONDS = HOUR
 SIGN_IN_TOKEN_SECONDS = 30 * DAY
@@ -278,9 +278,13 @@ def _check_actor(actor: Actor, user_id: str) -> None:
         raise Invalid("actor.sub", "actor.sub must be somebody else than the user.")
     if "act" in actor.members:
         raise Invalid("actor.act", "actor.act must not be given: an actor has no actor of its own.")
+    wire = actor.to_wire()
     try:
-        size = len(encode_json(actor.to_wire()))
+        raw = encode_json(wire)
+        faithful = decode_object(raw) == wire
     except (ValueError, TypeError, OverflowError):
-        raise Invalid("actor", "actor must hold JSON values that a token can carry.") from None
-    if size > MAX_ACTOR_BYTES:
+        raw, faithful = b"", False
+    if not faithful:
+        raise Invalid("actor", "actor must hold JSON values that a token can carry unchanged.")
+    if len(raw) > MAX_ACTOR_BYTES:
         raise Invalid("actor", f"actor must not be longer than {MAX_ACTOR_BYTES} bytes of JSON.")

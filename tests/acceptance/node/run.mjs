@@ -1,49 +1,8 @@
 // The official Node SDK, unmodified, through every operation. Prints one JSON list of {name, ok, detail}.
-import { createPublicKey } from 'node:crypto'
 import { createClerkClient, verifyToken } from '@clerk/backend'
-
-const { CLERK_SECRET_KEY: secretKey, CLERK_PUBLISHABLE_KEY: publishableKey, CLERK_API_URL: apiUrl } = process.env
-const clerk = createClerkClient({ secretKey, publishableKey, apiUrl, telemetry: { disabled: true } })
-const results = []
-
-async function check(name, body) {
-  try {
-    await body()
-    results.push({ name, ok: true, detail: '' })
-  } catch (error) {
-    results.push({ name, ok: false, detail: `${error?.stack ?? error} ${JSON.stringify(error?.errors ?? '')}` })
-  }
-}
-
-function equal(found, wanted) {
-  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
-    throw new Error(`found ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`)
-  }
-}
-
-async function refused(promise, status, code) {
-  try {
-    await promise
-  } catch (error) {
-    equal([error.status, error.errors?.[0]?.code], [status, code])
-    if (!error.clerkTraceId) throw new Error('no trace id')
-    return
-  }
-  throw new Error('was not refused')
-}
-
-const newUser = () => clerk.users.createUser({ skipPasswordRequirement: true })
-const newSession = async () => clerk.sessions.createSession({ userId: (await newUser()).id })
-const mint = async () => {
-  const session = await newSession()
-  return { session, jwt: (await clerk.sessions.getToken(session.id)).jwt }
-}
-const request = (headers) => new Request('http://app.test/page', { headers })
-const authenticate = (headers, options) => clerk.authenticateRequest(request(headers), options)
-const pem = async () => {
-  const jwk = (await clerk.jwks.getJwks()).keys[0]
-  return createPublicKey({ key: { kty: jwk.kty, n: jwk.n, e: jwk.e }, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
-}
+import {
+  apiUrl, authenticate, check, clerk, equal, mint, newSession, newUser, pem, publishableKey, refused, report, request, secretKey
+} from './harness.mjs'
 
 await check('create and get a session', async () => {
   const session = await newSession()
@@ -164,4 +123,4 @@ await check('no token for a session that has ended', async () => {
   await refused(clerk.sessions.getToken(session.id), 404, 'resource_not_found')
 })
 
-console.log(JSON.stringify(results))
+report()
