@@ -40,6 +40,8 @@ SERVICES = {
     "history",
     "endings",
     "doctor",
+    "tickets",
+    "testing_tokens",
 }
 
 

@@ -106,7 +106,7 @@ async def test_events_carry_the_request_and_no_personal_data(sojourn: Sojourn) -
     assert created.id.startswith("evt_")
     assert set(Event.__dataclass_fields__) == {
         "id", "type", "at", "session_id", "user_id", "client_id", "organization_id",
-        "actor", "instigator", "reason", "note", "request_id",
+        "actor", "instigator", "reason", "note", "request_id", "resource_id",
     }  # fmt: skip
 
 
