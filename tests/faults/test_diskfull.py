@@ -43,8 +43,10 @@ CODES = {507: "storage_full", 503: "service_unavailable"}
 
 @pytest.fixture
 def small_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checkpoints come often, or a short history would have none."""
+    """Checkpoints come often, or a short history would have none; and no clock has a say in what shares a
+    COMMIT, so that a history is the same each time it is repeated."""
     monkeypatch.setattr(writer, "_CHECKPOINT_PAGES", 60)
+    monkeypatch.setattr(writer, "_GROUP_SECONDS", 3_600)
 
 
 @pytest.mark.usefixtures("small_log")
