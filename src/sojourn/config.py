@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
@@ -83,16 +83,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ConfigurationError(f"SOJOURN_MASTER_KEY: {error}") from None
 
 
-_POLICY_TYPES: dict[str, Any] = {
-    name: (
-        bool
-        if name == "single_session"
-        else int | None
-        if name in ("inactivity_seconds", "abandonment_seconds")
-        else int
-    )
-    for name in Policy.__dataclass_fields__
-}
+_POLICY_TYPES: dict[str, Any] = get_type_hints(Policy)
 
 
 def load(path: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Config:

@@ -134,7 +134,8 @@ async def test_faults_are_as_published(answer: tuple[int, str], published: Speci
     """A fault on our side is told in the published shape, by every operation."""
     async with calling(published, behaving(lambda _: raising(FAULTS[answer]))) as api:
         for operation in OPERATIONS:
-            await api.refused(*answer, operation.name)
+            if operation.method != "GET" or answer[0] != 409:  # which only a change may meet
+                await api.refused(*answer, operation.name)
 
 
 @pytest.mark.parametrize(

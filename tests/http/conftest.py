@@ -11,12 +11,17 @@ import pytest
 from sojourn import Sojourn
 from sojourn.core.keys import ApiKeyKind
 from sojourn.core.session import Session
-from sojourn.http.app import App
+from sojourn.http.app import OPERATIONS, App
+from sojourn.http.problems import Problem
+from sojourn.http.routes import Table
 from sojourn.testing import ManualClock
+from tests import described
 from tests.embedded import opened, reuse_one_key, user_id
+from tests.published import parsed
 
 SECRET = "sk_test_canary000000000000000000"
 NEWEST = "2026-05-12"
+TABLE = Table(OPERATIONS)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +51,11 @@ def app(sojourn: Sojourn) -> App:
 @pytest.fixture
 async def anonymous(app: App) -> AsyncIterator[httpx.AsyncClient]:
     """A caller without a key."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sojourn.test") as made:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://sojourn.test",
+        event_hooks={"response": [check_described]},
+    ) as made:
         yield made
 
 
@@ -57,8 +66,22 @@ async def http(app: App) -> AsyncIterator[httpx.AsyncClient]:
         transport=httpx.ASGITransport(app),
         base_url="http://sojourn.test",
         headers={"Authorization": f"Bearer {SECRET}"},
+        event_hooks={"response": [check_described]},
     ) as made:
         yield made
+
+
+async def check_described(response: httpx.Response) -> None:
+    """Whatever a test is about, an operation answers as the OpenAPI document says."""
+    request = response.request
+    try:
+        path = request.url.raw_path.partition(b"?")[0]
+        operation, _ = TABLE.find(request.method, path.decode(), path)
+    except Problem:
+        return  # no operation
+    body = parsed(await response.aread())
+    found = described.complaints(operation, response.status_code, body)
+    assert not found, f"{operation.name} answered {response.status_code} {body}: {found}"
 
 
 @pytest.fixture

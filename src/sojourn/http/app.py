@@ -13,6 +13,7 @@ from sojourn.core.errors import SojournError
 from sojourn.core.keys import ApiKey
 from sojourn.http import problems, wire
 from sojourn.http.backend import OPERATIONS as BACKEND
+from sojourn.http.documentation import documenting
 from sojourn.http.health import OPERATIONS as HEALTH
 from sojourn.http.own import OPERATIONS as OWN
 from sojourn.http.problems import Problem
@@ -30,8 +31,11 @@ MAX_URL = 8 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
+OPERATIONS = (*BACKEND, *OWN, *HEALTH)
+"""Everything that is served and described."""
+
 _log = logging.getLogger("sojourn.http")
-_JSON = (b"content-type", b"application/json")
+_JSON = b"application/json"
 """Exactly so: @clerk/backend compares with `===` (wire/backend-api.md section 0)."""
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _LENGTH_DIGITS = 12
@@ -45,7 +49,7 @@ class App:
     def __init__(self, sojourn: Sojourn | None = None, *, opener: Callable[[], Any] | None = None) -> None:
         self._sojourn = sojourn
         self._opener = opener
-        self._table = Table([*BACKEND, *OWN, *HEALTH])
+        self._table = Table([*OPERATIONS, *documenting(OPERATIONS)])
         # A trace id names a request and guards nothing: seeded once by the system, not asked of it each time.
         self._random_bits = random.Random().getrandbits  # noqa: S311
 
@@ -57,10 +61,11 @@ class App:
             return await send({"type": "websocket.close", "code": 1000})
         trace = f"{self._random_bits(128):032x}"
         token = request_id.set(trace)
-        status, extra, cache, body, errors = 200, (), b"no-store", b"", None
+        status, extra, cache, media, body, errors = 200, (), b"no-store", _JSON, b"", None
         try:
             operation, payload = await self._answer(scope, receive)
-            body, cache = wire.encode(payload), operation.cache
+            body = payload if type(payload) is bytes else wire.encode(payload)
+            cache, media, extra = operation.cache, operation.media, operation.headers
         except Problem as problem:
             status = problem.status
             errors = [{"message": problem.message, "long_message": problem.detail, "code": problem.code}]
@@ -80,7 +85,7 @@ class App:
             extra = ((b"retry-after", b"%d" % problems.RETRY_AFTER_SECONDS),)
         request_id.reset(token)
         headers = [
-            _JSON,
+            (b"content-type", media),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", cache),
             _NOSNIFF,

@@ -5,12 +5,15 @@ Walking a list of compiled routes can cost as much as all else a read does (adr/
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+import msgspec
+
 from sojourn.core.keys import ApiKey, ApiKeyKind
 from sojourn.http import problems
+from sojourn.http.parameters import Parameter
 from sojourn.http.versions import Version
 from sojourn.http.wire import query_of
 from sojourn.runtime import Sojourn
@@ -52,19 +55,43 @@ PUBLIC: frozenset[ApiKeyKind] = frozenset()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation: `path` has `{…}` for variable segments; `keys` says which kinds of key may call it,
-    none for everybody; `name` is the published operation id."""
+    """One operation, and what the OpenAPI document and docs/wire-compatibility.md say of it.
+
+    The first sentence of the handler's docstring is its summary. Tests compare what is declared here with
+    what the handler reads and answers.
+    """
 
     method: str
     path: str
+    """With `{…}` for variable segments."""
     name: str
+    """The published operation id."""
     handler: Handler
     keys: frozenset[ApiKeyKind] = SECRET
+    """The kinds of key that may call it, none for everybody."""
+    body: type[msgspec.Struct] | None = None
+    """What the handler gives to `body_of`."""
+    query: tuple[Parameter[object], ...] = ()
+    """The parameters that the handler reads."""
+    answer: object = None
+    """The shape of a success, of `sojourn.http.shapes`: a type, or several in a tuple."""
+    errors: Mapping[int, str] = field(default_factory=dict[int, str])
+    """Errors of its own by status, in words; `openapi.statuses_of` has those that need no line here."""
+    differs: str = ""
+    """What differs from the published operation, in every version."""
+    by_version: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What only some versions do, by `before <version>` or `from <version> on`."""
+    gone: str | None = None
+    """The version from which on the published descriptions lack it, though it is served."""
     body_limit: int = BODY_LIMIT
     creates: bool = False
     """Honours `Idempotency-Key`."""
     cache: bytes = b"no-store"
     """The Cache-Control of a success."""
+    media: bytes = b"application/json"
+    """The Content-Type of a success. A handler that answers with bytes has encoded them itself."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """More headers of a success."""
 
 
 @dataclass(slots=True)

@@ -14,6 +14,12 @@ MAX_DEPTH = 16
 """Nesting of JSON that is accepted; RELIABILITY section 4, secure default 12."""
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Nothing(msgspec.Struct):
+    """Body of an operation that takes none: absent, `null` and `{}` are all sent by SDKs."""
+
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -72,54 +78,6 @@ def query_of(raw: bytes) -> dict[str, list[str]]:
     for name, value in pairs:
         query.setdefault(name, []).append(value)
     return query
-
-
-def integer(
-    query: dict[str, list[str]], name: str, default: int, *, least: int, most: int | None = None
-) -> int:
-    """A whole number from the query. Raises Invalid naming the parameter."""
-    text = _one(query, name)
-    if text is None:
-        return default
-    bounds = (
-        f"{name} must be a whole number from {least} to {most}."
-        if most
-        else (f"{name} must be a whole number, {least} or more.")
-    )
-    # Nineteen digits hold every number that a store can count to.
-    if not text.isascii() or not text.isdigit() or len(text) > 19:
-        raise Invalid(name, bounds)
-    number = int(text)
-    if number < least or number > (most if most is not None else 2**63 - 1):
-        raise Invalid(name, bounds)
-    return number
-
-
-def boolean(query: dict[str, list[str]], name: str) -> bool:
-    """`true` or `false` from the query, false when absent. Raises Invalid naming the parameter."""
-    text = _one(query, name)
-    if text in (None, "false"):
-        return False
-    if text == "true":
-        return True
-    raise Invalid(name, f"{name} must be true or false.")
-
-
-def text(query: dict[str, list[str]], name: str) -> str | None:
-    """One text from the query, None when absent. Raises Invalid when it is given more than once or empty."""
-    value = _one(query, name)
-    if value == "":
-        raise Invalid(name, f"{name} must not be empty.")
-    return value
-
-
-def _one(query: dict[str, list[str]], name: str) -> str | None:
-    values = query.get(name)
-    if values is None:
-        return None
-    if len(values) > 1:
-        raise Invalid(name, f"{name} may be given once.")
-    return values[0]
 
 
 def _object_of(raw: bytes) -> dict[str, object]:

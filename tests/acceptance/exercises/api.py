@@ -14,6 +14,7 @@ from sojourn import Policy, Sojourn
 from sojourn.http.app import App
 from sojourn.http.backend import OPERATIONS
 from sojourn.testing import ManualClock
+from tests import described
 from tests.acceptance.errata import code_of, complaints
 from tests.embedded import opened
 from tests.published import Specification, parsed
@@ -72,6 +73,8 @@ class Api:
         page = request.get("params", {}).get("paginated") == "true"
         found = complaints(self.specification, operation, status, body, page=page)
         assert found == [], f"{where}: {'; '.join(found)}"
+        found = described.complaints(operation, status, body)
+        assert found == [], f"{where}, which is not described: {'; '.join(found)}"
         self.seen.add((name, status, code))
         return body
 

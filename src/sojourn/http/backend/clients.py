@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from sojourn.core.session import Status
 from sojourn.http.backend.sessions import to_wire
+from sojourn.http.parameters import LIMIT, OFFSET, PAGINATED
 from sojourn.http.routes import Call, Operation
+from sojourn.http.shapes.clients import Client
+from sojourn.http.shapes.common import Page
 from sojourn.http.versions import Version
-from sojourn.http.wire import boolean, integer
 from sojourn.service.clients import ClientView
-from sojourn.service.context import PAGE_LIMIT
 
 
 async def list_clients(call: Call) -> object:
-    """Newest first; served in every version, though deprecated in the published API."""
+    """List clients, newest first."""
     query = call.query()
-    paginated = boolean(query, "paginated")
+    paginated = PAGINATED.of(query)
     page = await call.sojourn.clients.list(
-        limit=integer(query, "limit", 10, least=1, most=PAGE_LIMIT),
-        offset=integer(query, "offset", 0, least=0),
+        limit=LIMIT.of(query),
+        offset=OFFSET.of(query),
         count=paginated,
     )
     data = [_to_wire(view, call.version) for view in page.items]
@@ -25,7 +26,7 @@ async def list_clients(call: Call) -> object:
 
 
 async def get_client(call: Call) -> object:
-    """One client with its sessions."""
+    """Get a client with its sessions."""
     return _to_wire(await call.sojourn.clients.get(call.id), call.version)
 
 
@@ -40,7 +41,29 @@ def _to_wire(view: ClientView, version: Version) -> dict[str, object]:
     return wire
 
 
+_VERSIONS = {
+    "before 2025-03-12": "pending sessions are left out",
+    "in 2025-03-12": "`last_authentication_strategy` is absent",
+}
+
 OPERATIONS = (
-    Operation(method="GET", path="/v1/clients", name="GetClientList", handler=list_clients),
-    Operation(method="GET", path="/v1/clients/{client_id}", name="GetClient", handler=get_client),
+    Operation(
+        method="GET",
+        path="/v1/clients",
+        name="GetClientList",
+        handler=list_clients,
+        query=(PAGINATED, LIMIT, OFFSET),
+        answer=(list[Client], Page[Client]),
+        differs="kept, though it is deprecated",
+        by_version=_VERSIONS,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/clients/{client_id}",
+        name="GetClient",
+        handler=get_client,
+        answer=Client,
+        differs="shows the 100 newest sessions that were not removed",
+        by_version=_VERSIONS,
+    ),
 )

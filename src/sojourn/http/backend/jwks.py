@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from sojourn.http.routes import PUBLIC, VERIFIER, Call, Operation
+from sojourn.http.shapes.keys import JWKS
 
 
 async def get_jwks(call: Call) -> object:
-    """The key set as published now."""
+    """Get the public keys that tokens are verified with."""
     return call.sojourn.keys.jwks()
 
 
 OPERATIONS = (
-    Operation(method="GET", path="/v1/jwks", name="GetJWKS", handler=get_jwks, keys=VERIFIER),
+    Operation(
+        method="GET",
+        path="/v1/jwks",
+        name="GetJWKS",
+        handler=get_jwks,
+        answer=JWKS,
+        keys=VERIFIER,
+        differs="a verifier key may read it too",
+    ),
     Operation(
         method="GET",
         path="/.well-known/jwks.json",
         name="GetPublicJWKS",
         handler=get_jwks,
+        answer=JWKS,
         keys=PUBLIC,
+        differs="public; published for the Frontend API only",
         # Short enough that a new key is known long before it signs.
         cache=b"public, max-age=60, stale-if-error=86400",
     ),

@@ -6,14 +6,20 @@ from typing import Annotated
 
 import msgspec
 
-from sojourn.core.errors import Invalid, NotFound
+from sojourn.core.errors import NotFound
 from sojourn.core.session import Session, Status
+from sojourn.http.parameters import LIMIT, OFFSET, PAGINATED, Query, Text
 from sojourn.http.routes import Call, Operation
+from sojourn.http.shapes.common import Page
+from sojourn.http.shapes.sessions import Session as Shape
+from sojourn.http.shapes.sessions import Token
 from sojourn.http.versions import Version
-from sojourn.http.wire import body_of, boolean, integer, text
-from sojourn.service.context import PAGE_LIMIT
+from sojourn.http.wire import Nothing, body_of
 
 _PENDING = frozenset({Status.PENDING})
+_USER_ID = Text("user_id", "Only sessions of this user.")
+_CLIENT_ID = Text("client_id", "Only sessions on this client.")
+_STATUS = Text("status", "Only sessions that have this status now.", tuple(Status))
 
 
 class CreateSession(msgspec.Struct):
@@ -35,21 +41,17 @@ class VerifyToken(msgspec.Struct):
     token: Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class Nothing(msgspec.Struct):
-    """Body of an operation that takes none: absent, `null` and `{}` are all sent by SDKs."""
-
-
 async def list_sessions(call: Call) -> object:
-    """Newest first; a bare array, or with `paginated=true` a page with the number of all matches."""
+    """List sessions, newest first."""
     query = call.query()
-    paginated = boolean(query, "paginated")
+    paginated = PAGINATED.of(query)
     page = await call.sojourn.sessions.page(
-        user_id=text(query, "user_id"),
-        client_id=text(query, "client_id"),
-        statuses=_status(text(query, "status"), call.version),
+        user_id=_USER_ID.of(query),
+        client_id=_CLIENT_ID.of(query),
+        statuses=_status(query, call.version),
         excluded=frozenset() if call.version.knows_pending else _PENDING,
-        limit=integer(query, "limit", 10, least=1, most=PAGE_LIMIT),
-        offset=integer(query, "offset", 0, least=0),
+        limit=LIMIT.of(query),
+        offset=OFFSET.of(query),
         count=paginated,
     )
     data = [to_wire(session, call.version) for session in page.items]
@@ -57,7 +59,7 @@ async def list_sessions(call: Call) -> object:
 
 
 async def create_session(call: Call) -> object:
-    """A new session for a user, on a client of its own."""
+    """Create a session for a user, on a client of its own."""
     body = body_of(call.body, CreateSession)
     session = await call.sojourn.sessions.create(
         user_id=body.user_id,
@@ -69,32 +71,32 @@ async def create_session(call: Call) -> object:
 
 
 async def get_session(call: Call) -> object:
-    """One session in any status that the version knows."""
+    """Get a session, in whatever status."""
     return to_wire(_visible(await call.sojourn.sessions.get(call.id), call.version), call.version)
 
 
 async def revoke_session(call: Call) -> object:
-    """End a session on behalf of the application; repeating it is harmless."""
+    """Revoke a session: end it on behalf of the application. Repeating it is harmless."""
     body_of(call.body, Nothing)
     return to_wire(await call.sojourn.sessions.revoke(call.id), call.version)
 
 
 async def verify_session(call: Call) -> object:
-    """The session, if it lives and the token is one of its own. Served in every version."""
+    """Verify a session: get it if it lives and the token is one of its own."""
     body = body_of(call.body, VerifyToken)
     session = await call.sojourn.tokens.verify_session(call.id, body.token)
     return to_wire(_visible(session, call.version), call.version)
 
 
 async def create_token(call: Call) -> object:
-    """A freshly signed session token."""
+    """Create a session token, freshly signed."""
     body = body_of(call.body, CreateToken) if call.body else _NO_TOKEN_BODY
     token = await call.sojourn.tokens.create(call.id, expires_in_seconds=body.expires_in_seconds)
     return {"object": "token", "jwt": token}
 
 
 async def create_token_from_template(call: Call) -> object:
-    """Templates do not exist yet, so there is none with that name."""
+    """Create a token from a template. There are none yet."""
     body_of(call.body, CreateToken)
     await call.sojourn.sessions.get(call.id)
     raise NotFound("JWT template", call.parameters[1])
@@ -114,41 +116,86 @@ def _visible(session: Session, version: Version) -> Session:
     return session
 
 
-def _status(given: str | None, version: Version) -> frozenset[Status] | None:
-    if given is None:
-        return None
-    try:
-        status = Status(given)
-    except ValueError:
-        status = None
-    if status is None or (status is Status.PENDING and not version.lists_pending):
-        words = ", ".join(s for s in Status if s is not Status.PENDING or version.lists_pending)
-        raise Invalid("status", f"status must be one of {words}.")
-    return frozenset({status})
+def _status(query: Query, version: Version) -> frozenset[Status] | None:
+    given = _STATUS.of(query)
+    if given == Status.PENDING and not version.lists_pending:
+        raise _STATUS.refused([status for status in Status if status != given])
+    return None if given is None else frozenset({Status(given)})
 
 
 _NO_TOKEN_BODY = CreateToken()
 
 OPERATIONS = (
-    Operation(method="GET", path="/v1/sessions", name="GetSessionList", handler=list_sessions),
-    Operation(method="POST", path="/v1/sessions", name="createSession", handler=create_session, creates=True),
-    Operation(method="GET", path="/v1/sessions/{session_id}", name="GetSession", handler=get_session),
     Operation(
-        method="POST", path="/v1/sessions/{session_id}/revoke", name="RevokeSession", handler=revoke_session
+        method="GET",
+        path="/v1/sessions",
+        name="GetSessionList",
+        handler=list_sessions,
+        query=(_USER_ID, _CLIENT_ID, _STATUS, PAGINATED, LIMIT, OFFSET),
+        answer=(list[Shape], Page[Shape]),
+        differs="no filter is required; `status` is the status now",
+        by_version={
+            "before 2025-03-12": "pending sessions are left out",
+            "before 2025-04-10": "`pending` cannot be asked for",
+        },
     ),
     Operation(
-        method="POST", path="/v1/sessions/{session_id}/verify", name="VerifySession", handler=verify_session
+        method="POST",
+        path="/v1/sessions",
+        name="createSession",
+        handler=create_session,
+        body=CreateSession,
+        answer=Shape,
+        errors={403: "The user is banned.", 404: "There is no such user or organization."},
+        differs="works on every instance; `Idempotency-Key` is honoured; there are no organizations yet, "
+        "so `active_organization_id` answers 404",
+        creates=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/sessions/{session_id}",
+        name="GetSession",
+        handler=get_session,
+        answer=Shape,
+        by_version={"before 2025-03-12": "a pending session answers 404"},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/sessions/{session_id}/revoke",
+        name="RevokeSession",
+        handler=revoke_session,
+        body=Nothing,
+        answer=Shape,
+        differs="idempotent: a session that has ended comes back as it is",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/sessions/{session_id}/verify",
+        name="VerifySession",
+        handler=verify_session,
+        body=VerifyToken,
+        answer=Shape,
+        errors={400: "The token is not one of this session, or the request cannot be read."},
+        gone="2025-04-10",
+        by_version={"before 2025-03-12": "a pending session answers 404"},
     ),
     Operation(
         method="POST",
         path="/v1/sessions/{session_id}/tokens",
         name="CreateSessionToken",
         handler=create_token,
+        body=CreateToken,
+        answer=Token,
+        errors={404: "There is no such session, or it has ended."},
+        differs="`exp` is never after the session's `expire_at`",
     ),
     Operation(
         method="POST",
         path="/v1/sessions/{session_id}/tokens/{template_name}",
         name="CreateSessionTokenFromTemplate",
         handler=create_token_from_template,
+        body=CreateToken,
+        answer=Token,
+        differs="there are no templates yet: 404",
     ),
 )

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from sojourn.http.backend.sessions import Nothing
 from sojourn.http.routes import Call, Operation
-from sojourn.http.wire import body_of
+from sojourn.http.shapes.tickets import ActorToken, SignInToken, TestingToken
+from sojourn.http.wire import Nothing, body_of
 from sojourn.service.tickets import (
     ACTOR_TOKEN_SECONDS,
     IMPERSONATION_SECONDS,
@@ -37,7 +37,7 @@ class CreateSignInToken(msgspec.Struct):
 
 
 async def create_actor_token(call: Call) -> object:
-    """A ticket that signs somebody in as another user; its text is in this answer and in no other."""
+    """Create a ticket that signs somebody in as another user."""
     body = body_of(call.body, CreateActorToken)
     issued = await call.sojourn.tickets.create_actor_token(
         user_id=body.user_id,
@@ -49,13 +49,13 @@ async def create_actor_token(call: Call) -> object:
 
 
 async def revoke_actor_token(call: Call) -> object:
-    """Only a pending one can be revoked."""
+    """Revoke an actor token."""
     body_of(call.body, Nothing)
     return (await call.sojourn.tickets.revoke_actor_token(call.id)).to_wire()
 
 
 async def create_sign_in_token(call: Call) -> object:
-    """A ticket that signs its user in; its text is in this answer and in no other."""
+    """Create a ticket that signs its user in."""
     body = body_of(call.body, CreateSignInToken)
     issued = await call.sojourn.tickets.create_sign_in_token(
         user_id=body.user_id,
@@ -68,13 +68,13 @@ async def create_sign_in_token(call: Call) -> object:
 
 
 async def revoke_sign_in_token(call: Call) -> object:
-    """Only a pending one can be revoked."""
+    """Revoke a sign-in token."""
     body_of(call.body, Nothing)
     return (await call.sojourn.tickets.revoke_sign_in_token(call.id)).to_wire()
 
 
 async def create_testing_token(call: Call) -> object:
-    """Well-formed, good for an hour, and without effect here."""
+    """Create a testing token, good for an hour."""
     body_of(call.body, Nothing)
     return (await call.sojourn.testing_tokens.create()).to_wire()
 
@@ -83,24 +83,55 @@ def _issued(issued: IssuedTicket) -> dict[str, object]:
     return {**issued.ticket.to_wire(), "token": issued.token, "url": issued.url}
 
 
+_NOT_PENDING = {400: "It is not pending any more, or the request cannot be read."}
+
 OPERATIONS = (
-    Operation(method="POST", path="/v1/actor_tokens", name="CreateActorToken", handler=create_actor_token),
+    Operation(
+        method="POST",
+        path="/v1/actor_tokens",
+        name="CreateActorToken",
+        handler=create_actor_token,
+        body=CreateActorToken,
+        answer=ActorToken,
+        errors={403: "The user is banned.", 404: "There is no such user."},
+        differs="the ticket is no RS256 JWT, see below; `session_max_duration_in_seconds` is capped by the "
+        "policy; `actor.act` and an actor who is the user answer 422, an actor above 2048 bytes too",
+    ),
     Operation(
         method="POST",
         path="/v1/actor_tokens/{actor_token_id}/revoke",
         name="RevokeActorToken",
         handler=revoke_actor_token,
+        body=Nothing,
+        answer=ActorToken,
+        errors=_NOT_PENDING,
     ),
     Operation(
-        method="POST", path="/v1/sign_in_tokens", name="CreateSignInToken", handler=create_sign_in_token
+        method="POST",
+        path="/v1/sign_in_tokens",
+        name="CreateSignInToken",
+        handler=create_sign_in_token,
+        body=CreateSignInToken,
+        answer=SignInToken,
+        errors={403: "The user is banned.", 404: "There is no such user or organization."},
+        differs="as CreateActorToken; there are no organizations yet, so `org_id` answers 404",
     ),
     Operation(
         method="POST",
         path="/v1/sign_in_tokens/{sign_in_token_id}/revoke",
         name="RevokeSignInToken",
         handler=revoke_sign_in_token,
+        body=Nothing,
+        answer=SignInToken,
+        errors=_NOT_PENDING,
     ),
     Operation(
-        method="POST", path="/v1/testing_tokens", name="CreateTestingToken", handler=create_testing_token
+        method="POST",
+        path="/v1/testing_tokens",
+        name="CreateTestingToken",
+        handler=create_testing_token,
+        body=Nothing,
+        answer=TestingToken,
+        differs="well-formed, and without effect: there is no defence against bots to pass",
     ),
 )

@@ -10,10 +10,11 @@ import msgspec
 
 from sojourn.core.directory import IdentifierKind
 from sojourn.core.errors import Invalid
-from sojourn.http.backend.sessions import Nothing
+from sojourn.http.parameters import LIMIT, OFFSET, Text, Texts
 from sojourn.http.routes import METADATA_LIMIT, Call, Operation
-from sojourn.http.wire import body_of, integer, text
-from sojourn.service.context import PAGE_LIMIT
+from sojourn.http.shapes.common import DeletedObject
+from sojourn.http.shapes.users import User
+from sojourn.http.wire import Nothing, body_of
 from sojourn.service.users import NewContact, NewUser
 
 Name = Annotated[str, msgspec.Meta(max_length=256)]
@@ -22,6 +23,20 @@ Email = Annotated[str, msgspec.Meta(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"
 Phone = Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9][0-9 ().-]{2,24}$")]
 Metadata = dict[str, Any]
 Verification = Literal["verified", "reserved"]
+
+_USER_IDS = Texts("user_id", "Only these users.")
+_FILTERS = {
+    kind: Texts(kind.value, "Only users with one of these; with another such filter, either will do.")
+    for kind in IdentifierKind
+}
+_ORDER_BY = Text(
+    "order_by",
+    "Newest first, or oldest first with a plus sign or none.",
+    # A plus sign in a query string that was not encoded arrives as a space.
+    ("-created_at", "+created_at", "created_at", " created_at"),
+)
+_LIST_QUERY = (_USER_IDS, *_FILTERS.values(), _ORDER_BY, LIMIT, OFFSET)
+_LIST_NAMES = {"__clerk_api_version", *(parameter.name for parameter in _LIST_QUERY)}
 
 _FACTORS = (
     "password",
@@ -70,7 +85,7 @@ class CreateUser(msgspec.Struct):
 
 
 async def create_user(call: Call) -> object:
-    """A new user; `{}` is enough."""
+    """Create a user; `{}` is enough."""
     body = body_of(call.body, CreateUser)
     for factor in _FACTORS:
         if getattr(body, factor) is not None:
@@ -110,29 +125,26 @@ async def create_user(call: Call) -> object:
 
 
 async def list_users(call: Call) -> object:
-    """A bare array in the order of creation, newest first unless asked otherwise."""
+    """List users in the order of creation."""
     query = call.query()
     for name in query:
-        if name not in _LIST_PARAMETERS:
+        if name not in _LIST_NAMES:
             # To leave a filter out silently would answer with users who were not asked for.
             raise Invalid(name[:64], f"{name[:64]} is not a filter that this version of sojourn has.")
-    ids = query.get("user_id")
-    identifiers = [(kind, value) for name, kind in _FILTERS.items() for value in query.get(name, ())]
-    for name in ("user_id", *_FILTERS):
-        if len(query.get(name, ())) > 100:
-            raise Invalid(name, f"{name} may be given 100 times.")
+    ids = _USER_IDS.of(query)
+    identifiers = [(kind, value) for kind, filters in _FILTERS.items() for value in filters.of(query)]
     users = await call.sojourn.users.list(
-        ids=ids,
-        identifiers=identifiers if any(name in query for name in _FILTERS) else None,
-        newest_first=_newest_first(text(query, "order_by")),
-        limit=integer(query, "limit", 10, least=1, most=PAGE_LIMIT),
-        offset=integer(query, "offset", 0, least=0),
+        ids=ids if _USER_IDS.name in query else None,
+        identifiers=identifiers if any(f.name in query for f in _FILTERS.values()) else None,
+        newest_first=_ORDER_BY.of(query) in (None, "-created_at"),
+        limit=LIMIT.of(query),
+        offset=OFFSET.of(query),
     )
     return [user.to_wire() for user in users]
 
 
 async def get_user(call: Call) -> object:
-    """One user."""
+    """Get a user."""
     return (await call.sojourn.users.get(call.id)).to_wire()
 
 
@@ -152,19 +164,6 @@ async def unban_user(call: Call) -> object:
     """Lift a ban."""
     body_of(call.body, Nothing)
     return (await call.sojourn.users.unban(call.id)).to_wire()
-
-
-_FILTERS = {kind.value: kind for kind in IdentifierKind}
-_LIST_PARAMETERS = {"user_id", "limit", "offset", "order_by", "__clerk_api_version", *_FILTERS}
-
-
-def _newest_first(order_by: str | None) -> bool:
-    if order_by in (None, "-created_at"):
-        return True
-    # A plus sign in a query string that was not encoded arrives as a space.
-    if order_by in ("created_at", "+created_at", " created_at"):
-        return False
-    raise Invalid("order_by", "order_by must be -created_at or +created_at.")
 
 
 def _contacts(name: str, values: list[str], statuses: list[Verification]) -> list[NewContact]:
@@ -191,17 +190,53 @@ def _instant(name: str, given: str | None) -> int | None:
 
 
 OPERATIONS = (
-    Operation(method="GET", path="/v1/users", name="GetUserList", handler=list_users),
+    Operation(
+        method="GET",
+        path="/v1/users",
+        name="GetUserList",
+        handler=list_users,
+        query=_LIST_QUERY,
+        answer=list[User],
+        differs="filters: `user_id`, `external_id`, `username`, `email_address`, `phone_number`; others "
+        "answer 422",
+    ),
     Operation(
         method="POST",
         path="/v1/users",
         name="CreateUser",
         handler=create_user,
+        body=CreateUser,
+        answer=User,
+        differs="sign-in factors (passwords, TOTP, backup codes, wallets) answer 422 by name; `skip_…` flags "
+        "are accepted; `Idempotency-Key` is honoured",
         creates=True,
         body_limit=METADATA_LIMIT,
     ),
-    Operation(method="GET", path="/v1/users/{user_id}", name="GetUser", handler=get_user),
-    Operation(method="DELETE", path="/v1/users/{user_id}", name="DeleteUser", handler=delete_user),
-    Operation(method="POST", path="/v1/users/{user_id}/ban", name="BanUser", handler=ban_user),
-    Operation(method="POST", path="/v1/users/{user_id}/unban", name="UnbanUser", handler=unban_user),
+    Operation(method="GET", path="/v1/users/{user_id}", name="GetUser", handler=get_user, answer=User),
+    Operation(
+        method="DELETE",
+        path="/v1/users/{user_id}",
+        name="DeleteUser",
+        handler=delete_user,
+        answer=DeletedObject,
+        differs="ends all sessions of the user in the same transaction",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/users/{user_id}/ban",
+        name="BanUser",
+        handler=ban_user,
+        body=Nothing,
+        answer=User,
+        differs="ends all sessions of the user in the same transaction",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/users/{user_id}/unban",
+        name="UnbanUser",
+        handler=unban_user,
+        body=Nothing,
+        answer=User,
+        differs="sessions that the ban ended stay ended",
+    ),
 )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from sojourn.http.own import views
 from sojourn.http.own.filters import Filter, Note, filter_of
+from sojourn.http.parameters import LIMIT
 from sojourn.http.routes import Call, Operation
-from sojourn.http.wire import body_of, integer
-from sojourn.service.context import PAGE_LIMIT
+from sojourn.http.shapes.own import Ending, EndingList, EndingPreview
+from sojourn.http.wire import Nothing, body_of
 
 
 class BeginEnding(Filter):
@@ -17,10 +16,6 @@ class BeginEnding(Filter):
     reason: Note | None = None
     all: bool = False
     dry_run: bool = False
-
-
-class Nothing(msgspec.Struct):
-    """Body of an operation that takes none."""
 
 
 async def begin_ending(call: Call) -> object:
@@ -35,14 +30,13 @@ async def begin_ending(call: Call) -> object:
 
 
 async def list_endings(call: Call) -> object:
-    """Endings, newest first."""
-    limit = integer(call.query(), "limit", 10, least=1, most=PAGE_LIMIT)
-    endings = await call.sojourn.endings.list(limit=limit)
+    """List endings, newest first."""
+    endings = await call.sojourn.endings.list(limit=LIMIT.of(call.query()))
     return {"object": "ending_list", "data": [views.ending(one) for one in endings]}
 
 
 async def get_ending(call: Call) -> object:
-    """One ending, with its progress."""
+    """Get an ending, with its progress."""
     return views.ending(await call.sojourn.endings.get(call.id))
 
 
@@ -53,13 +47,36 @@ async def cancel_ending(call: Call) -> object:
 
 
 OPERATIONS = (
-    Operation(method="POST", path="/sojourn/v1/endings", name="BeginEnding", handler=begin_ending),
-    Operation(method="GET", path="/sojourn/v1/endings", name="ListEndings", handler=list_endings),
-    Operation(method="GET", path="/sojourn/v1/endings/{ending_id}", name="GetEnding", handler=get_ending),
+    Operation(
+        method="POST",
+        path="/sojourn/v1/endings",
+        name="BeginEnding",
+        handler=begin_ending,
+        body=BeginEnding,
+        answer=(Ending, EndingPreview),
+        errors={404: "There is no such user or client."},
+    ),
+    Operation(
+        method="GET",
+        path="/sojourn/v1/endings",
+        name="ListEndings",
+        handler=list_endings,
+        query=(LIMIT,),
+        answer=EndingList,
+    ),
+    Operation(
+        method="GET",
+        path="/sojourn/v1/endings/{ending_id}",
+        name="GetEnding",
+        handler=get_ending,
+        answer=Ending,
+    ),
     Operation(
         method="POST",
         path="/sojourn/v1/endings/{ending_id}/cancel",
         name="CancelEnding",
         handler=cancel_ending,
+        body=Nothing,
+        answer=Ending,
     ),
 )

@@ -6,16 +6,31 @@ from typing import Annotated, Any
 
 import msgspec
 
-from sojourn.core.errors import Invalid
 from sojourn.core.session import Status
-from sojourn.http.wire import integer, text
+from sojourn.http.parameters import Instant as InstantOf
+from sojourn.http.parameters import Query, Text, Texts
 from sojourn.service.endings import SessionFilter
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Instant = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Note = Annotated[str, msgspec.Meta(max_length=500)]
-_TEXTS = ("user_id", "client_id", "organization_id", "actor", "application")
-_INSTANTS = ("created_from", "created_before", "active_from", "active_before")
+_TEXTS = (
+    Text("user_id", "Sessions of this user."),
+    Text("client_id", "Sessions on this client."),
+    Text("organization_id", "Sessions in which this organization was last active."),
+    Text("actor", "Sessions in which this actor, named by its `sub`, acts as the user."),
+    Text("application", "Sessions that this application created."),
+)
+_INSTANTS = (
+    InstantOf("created_from", "Created at this instant or later, Unix ms."),
+    InstantOf("created_before", "Created before this instant, Unix ms."),
+    InstantOf("active_from", "Last active at this instant or later, Unix ms."),
+    InstantOf("active_before", "Last active before this instant, Unix ms."),
+)
+_ADDRESSES = Texts("addresses", "Last active from one of these networks, in CIDR notation.")
+_STATUS = Texts("status", "Sessions that have one of these statuses now.", words=tuple(Status))
+FILTERS = (*_TEXTS, *_INSTANTS, _ADDRESSES, _STATUS)
+"""What a query may filter by."""
 
 
 class Filter(msgspec.Struct):
@@ -35,23 +50,17 @@ class Filter(msgspec.Struct):
 
 def filter_of(body: Filter) -> SessionFilter:
     """The filter that a body gives."""
-    names = (*_TEXTS, *_INSTANTS)
-    return SessionFilter(addresses=tuple(body.addresses), **{name: getattr(body, name) for name in names})
+    given = msgspec.structs.asdict(body)
+    members = {name: given[name] for name in Filter.__struct_fields__ if name != "addresses"}
+    return SessionFilter(addresses=tuple(body.addresses), **members)
 
 
-def filter_of_query(query: dict[str, list[str]]) -> SessionFilter:
+def filter_of_query(query: Query) -> SessionFilter:
     """The filter that a query gives. Raises Invalid naming the parameter."""
-    given: dict[str, Any] = {name: text(query, name) for name in _TEXTS}
-    given.update((name, integer(query, name, 0, least=0)) for name in _INSTANTS if name in query)
-    return SessionFilter(addresses=tuple(query.get("addresses", ())), **given)
+    given: dict[str, Any] = {one.name: one.of(query) for one in (*_TEXTS, *_INSTANTS)}
+    return SessionFilter(addresses=tuple(_ADDRESSES.of(query)), **given)
 
 
-def statuses_of(query: dict[str, list[str]]) -> frozenset[Status] | None:
+def statuses_of(query: Query) -> frozenset[Status] | None:
     """The set of statuses in a query, None for all. Raises Invalid."""
-    given = query.get("status")
-    if given is None:
-        return None
-    try:
-        return frozenset(Status(word) for word in given)
-    except ValueError:
-        raise Invalid("status", f"status must be one of {', '.join(Status)}.") from None
+    return frozenset(map(Status, _STATUS.of(query))) or None

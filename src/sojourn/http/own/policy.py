@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
 from sojourn.core.errors import Invalid
-from sojourn.core.policy import Policy
 from sojourn.http.own import views
 from sojourn.http.routes import VERIFIER, Call, Operation
+from sojourn.http.shapes.own import POLICY_CHANGES, Policy
 from sojourn.http.wire import body_of
 
 ChangePolicy = msgspec.defstruct(
     "ChangePolicy",
-    # The members of the policy, whatever they come to be; their types are checked where they are declared.
-    [(name, Any, msgspec.UNSET) for name in Policy.__dataclass_fields__],
+    POLICY_CHANGES,
+    namespace={"__doc__": "The members of the policy to set."},
 )
 
 
@@ -26,7 +26,7 @@ class ResetPolicy(msgspec.Struct):
 
 
 async def get_policy(call: Call) -> object:
-    """The policy in force."""
+    """Get the policy in force."""
     return views.policy(await call.sojourn.policies.get())
 
 
@@ -48,7 +48,28 @@ async def reset_policy(call: Call) -> object:
 
 
 OPERATIONS = (
-    Operation(method="GET", path="/sojourn/v1/policy", name="GetPolicy", handler=get_policy, keys=VERIFIER),
-    Operation(method="PATCH", path="/sojourn/v1/policy", name="ChangePolicy", handler=change_policy),
-    Operation(method="POST", path="/sojourn/v1/policy/reset", name="ResetPolicy", handler=reset_policy),
+    Operation(
+        method="GET",
+        path="/sojourn/v1/policy",
+        name="GetPolicy",
+        handler=get_policy,
+        answer=Policy,
+        keys=VERIFIER,
+    ),
+    Operation(
+        method="PATCH",
+        path="/sojourn/v1/policy",
+        name="ChangePolicy",
+        handler=change_policy,
+        body=ChangePolicy,
+        answer=Policy,
+    ),
+    Operation(
+        method="POST",
+        path="/sojourn/v1/policy/reset",
+        name="ResetPolicy",
+        handler=reset_policy,
+        body=ResetPolicy,
+        answer=Policy,
+    ),
 )

@@ -6,16 +6,17 @@ import msgspec
 
 from sojourn.core.errors import Invalid
 from sojourn.http.own import views
-from sojourn.http.own.filters import filter_of_query, statuses_of
+from sojourn.http.own.filters import FILTERS, filter_of_query, statuses_of
+from sojourn.http.parameters import LIMIT, Integer, Text
 from sojourn.http.routes import Call, Operation
-from sojourn.http.wire import body_of, integer, text
+from sojourn.http.shapes.own import EventList, SessionExplanation, SessionFacts, SessionSearchPage
+from sojourn.http.wire import body_of
 from sojourn.service.context import PAGE_LIMIT
 
-_KNOWN = {
-    *("user_id", "client_id", "organization_id", "actor", "application", "addresses", "status"),
-    *("created_from", "created_before", "active_from", "active_before", "limit", "cursor"),
-    "__clerk_api_version",
-}
+_CURSOR = Text("cursor", "Where the page before ended: its `next_cursor`.")
+_EVENTS = Integer("limit", "How many to answer with at most.", default=100, least=1, most=PAGE_LIMIT)
+_SEARCH = (*FILTERS, LIMIT, _CURSOR)
+_KNOWN = {"__clerk_api_version", *(parameter.name for parameter in _SEARCH)}
 
 
 class VerifiedFactors(msgspec.Struct):
@@ -26,7 +27,7 @@ class VerifiedFactors(msgspec.Struct):
 
 
 async def search_sessions(call: Call) -> object:
-    """Sessions over all users, newest first, a page at a time.
+    """Search the sessions of all users, newest first, a page at a time.
 
     A page may hold fewer than asked for, even none, and still have a `next_cursor`: without an index for the
     filter it is a bounded number of sessions that is looked at.
@@ -38,8 +39,8 @@ async def search_sessions(call: Call) -> object:
     page = await call.sojourn.sessions.search(
         filter_of_query(query),
         statuses=statuses_of(query),
-        limit=integer(query, "limit", 10, least=1, most=PAGE_LIMIT),
-        cursor=text(query, "cursor"),
+        limit=LIMIT.of(query),
+        cursor=_CURSOR.of(query),
     )
     return {
         "object": "session_page",
@@ -49,19 +50,18 @@ async def search_sessions(call: Call) -> object:
 
 
 async def get_session(call: Call) -> object:
-    """One session with all its facts."""
+    """Get a session with all its facts."""
     return views.session(await call.sojourn.sessions.get(call.id))
 
 
 async def list_events(call: Call) -> object:
-    """The newest events of a session, oldest first."""
-    limit = integer(call.query(), "limit", 100, least=1, most=PAGE_LIMIT)
-    events = await call.sojourn.history.of_session(call.id, limit=limit)
+    """List the newest events of a session, oldest first."""
+    events = await call.sojourn.history.of_session(call.id, limit=_EVENTS.of(call.query()))
     return {"object": "event_list", "data": [views.event(event) for event in events]}
 
 
 async def explain_session(call: Call) -> object:
-    """Why a session ended or will end, by whom, by which rule, and which deadline comes next."""
+    """Explain why a session ended or will end, by whom, by which rule, and which deadline comes next."""
     return views.explanation(await call.sojourn.history.explain(call.id))
 
 
@@ -73,26 +73,42 @@ async def attest_factors(call: Call) -> object:
 
 
 OPERATIONS = (
-    Operation(method="GET", path="/sojourn/v1/sessions", name="SearchSessions", handler=search_sessions),
     Operation(
-        method="GET", path="/sojourn/v1/sessions/{session_id}", name="GetSessionFacts", handler=get_session
+        method="GET",
+        path="/sojourn/v1/sessions",
+        name="SearchSessions",
+        handler=search_sessions,
+        query=_SEARCH,
+        answer=SessionSearchPage,
+    ),
+    Operation(
+        method="GET",
+        path="/sojourn/v1/sessions/{session_id}",
+        name="GetSessionFacts",
+        handler=get_session,
+        answer=SessionFacts,
     ),
     Operation(
         method="GET",
         path="/sojourn/v1/sessions/{session_id}/events",
         name="ListSessionEvents",
         handler=list_events,
+        query=(_EVENTS,),
+        answer=EventList,
     ),
     Operation(
         method="GET",
         path="/sojourn/v1/sessions/{session_id}/explain",
         name="ExplainSession",
         handler=explain_session,
+        answer=SessionExplanation,
     ),
     Operation(
         method="POST",
         path="/sojourn/v1/sessions/{session_id}/factors",
         name="AttestFactors",
         handler=attest_factors,
+        body=VerifiedFactors,
+        answer=SessionFacts,
     ),
 )

@@ -8,6 +8,8 @@ import msgspec
 
 from sojourn.http.own.filters import Id, Note
 from sojourn.http.routes import Call, Operation
+from sojourn.http.shapes.own import SessionsEnded
+from sojourn.http.shapes.users import User
 from sojourn.http.wire import body_of
 
 
@@ -34,12 +36,12 @@ async def end_sessions(call: Call) -> object:
 
 
 async def get_by_external_id(call: Call) -> object:
-    """The user whom the application knows by this id."""
+    """Get the user whom the application knows by this id."""
     return (await call.sojourn.users.by_external_id(call.id)).to_wire()
 
 
 async def ensure_user(call: Call) -> object:
-    """The user whom the application knows by this id, made if there is none yet."""
+    """Ensure that there is a user whom the application knows by this id."""
     body = body_of(call.body, EnsureUser)
     return (await call.sojourn.users.ensure(external_id=body.external_id)).to_wire()
 
@@ -50,12 +52,22 @@ OPERATIONS = (
         path="/sojourn/v1/users/{user_id}/sessions/end",
         name="EndSessionsOfUser",
         handler=end_sessions,
+        body=EndSessions,
+        answer=SessionsEnded,
     ),
     Operation(
         method="GET",
         path="/sojourn/v1/users/external/{external_id}",
         name="GetUserByExternalId",
         handler=get_by_external_id,
+        answer=User,
     ),
-    Operation(method="POST", path="/sojourn/v1/users/ensure", name="EnsureUser", handler=ensure_user),
+    Operation(
+        method="POST",
+        path="/sojourn/v1/users/ensure",
+        name="EnsureUser",
+        handler=ensure_user,
+        body=EnsureUser,
+        answer=User,
+    ),
 )
