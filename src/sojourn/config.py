@@ -13,6 +13,7 @@ import msgspec
 
 from sojourn.core.errors import ConfigurationError, Invalid
 from sojourn.core.policy import Policy
+from sojourn.service.signing_keys import PUBLISH_SECONDS, RotationSettings
 from sojourn.tokens.envelope import MasterKey
 
 PREFIX = "SOJOURN_"
@@ -42,6 +43,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The `iss` of tokens; None: https:// and the host in the publishable key."""
     token_version: Literal[1, 2] = 2
     """Version of the claims in session tokens."""
+    signing_key_publish_seconds: int = PUBLISH_SECONDS
+    """How long a new signing key is published before it signs."""
+    signing_key_max_age_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """At what age a signing key is replaced by itself; None: never."""
     migrate: bool = True
     """Bring an empty or older database up to date when it is opened."""
     sweep: bool = True
@@ -72,6 +77,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             return Policy(**settings)
         except (msgspec.ValidationError, Invalid) as error:
             raise ConfigurationError(f"policy: {error}") from None
+
+    def build_rotation(self) -> RotationSettings:
+        """When signing keys are rotated. Raises ConfigurationError naming the setting that does not fit."""
+        try:
+            return RotationSettings(
+                publish_seconds=self.signing_key_publish_seconds, max_age_days=self.signing_key_max_age_days
+            )
+        except Invalid as error:
+            raise ConfigurationError(error.detail) from None
 
     def build_master_key(self) -> MasterKey | None:
         """The master key. Raises ConfigurationError, which never repeats the text."""

@@ -115,11 +115,15 @@ class Sojourn:
         clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
         # Settings that do not fit are refused before a file is made.
         policy, master = policy or settings.build_policy(), settings.build_master_key()
+        settings.build_rotation()
         store = await open_store(settings)
         try:
             context = Context(store, clock, entropy, PolicyInForce(policy, policy))
             sojourn = await cls._start(context, settings, master)
-            background = [asyncio.create_task(sojourn.policies.run())]
+            background = [
+                asyncio.create_task(sojourn.keys.run()),
+                asyncio.create_task(sojourn.policies.run()),
+            ]
             if settings.sweep:
                 background.append(asyncio.create_task(sojourn.sweeper.run()))
             try:
@@ -135,7 +139,7 @@ class Sojourn:
     @classmethod
     async def _start(cls, context: Context, settings: Config, master: MasterKey | None) -> Sojourn:
         api_keys = ApiKeys(context)
-        keys = SigningKeys(context, master)
+        keys = SigningKeys(context, master, settings.build_rotation())
         given = instances.Given(
             secret_keys=settings.secret_key,
             publishable_key=settings.publishable_key,
@@ -160,7 +164,7 @@ class Sojourn:
                 issuer=settings.issuer or f"https://{host}", version=settings.token_version
             ),
             endings=endings,
-            sweeper=Sweeper(context, endings, interval_seconds=settings.sweep_interval_seconds),
+            sweeper=Sweeper(context, endings, keys=keys, interval_seconds=settings.sweep_interval_seconds),
         )
 
     async def rekey(self, new: MasterKey | None) -> None:

@@ -165,7 +165,7 @@ async def test_jwks_behind_a_key_and_in_public(
     assert check_answer(public) == keys
     (key,) = keys["keys"]
     assert set(key) == {"use", "kty", "kid", "alg", "n", "e"}
-    assert key["kid"] == sojourn.keys.ring.current.kid
+    assert key["kid"] == sojourn.keys.current.kid
     assert behind.headers["cache-control"] == "no-store"
     assert public.headers["cache-control"].startswith("public, max-age=60")
 

@@ -19,6 +19,8 @@ Opening = Callable[..., AbstractAsyncContextManager[Sojourn]]
 @pytest.fixture(autouse=True)
 def _one_signing_key(monkeypatch: pytest.MonkeyPatch) -> None:
     reuse_one_key(monkeypatch)
+    # The calls of the store are counted here; what is looked at in the background is a test's to say.
+    monkeypatch.setattr("sojourn.service.held_ring.REFRESH_SECONDS", 3600)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ async def token_of(sojourn: Sojourn) -> str:
 async def test_the_first_start_makes_keys_once(file_url: str) -> None:
     """The first start makes instance, signing key and secret key; the second meets them and makes none."""
     async with opened(file_url) as first:
-        instance, kid = first.instance, first.keys.ring.current.kid
+        instance, kid = first.instance, first.keys.current.kid
         assert first.new_secret_key is not None
         assert await first.api_keys.authenticate(first.new_secret_key)
         assert instance.id.startswith("ins_")
@@ -61,7 +61,7 @@ async def test_the_first_start_makes_keys_once(file_url: str) -> None:
         token = await token_of(first)
     async with opened(file_url) as second:
         assert (second.instance, second.new_secret_key) == (instance, None)
-        assert second.keys.ring.current.kid == kid
+        assert second.keys.current.kid == kid
         assert len(await second.api_keys.list()) == 1
         assert await second.tokens.verify(token)
 
@@ -206,9 +206,9 @@ async def test_a_key_encrypted_later_is_gone_in_the_clear(
 async def test_a_master_key_given_later_encrypts(file_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """What lay in the clear is sealed at the first start with a master key; earlier tokens still verify."""
     async with opened(file_url) as sojourn:
-        token, kid = await token_of(sojourn), sojourn.keys.ring.current.kid
+        token, kid = await token_of(sojourn), sojourn.keys.current.kid
     async with opened(file_url, master_key=MASTER) as sojourn:
-        assert sojourn.keys.ring.current.kid == kid
+        assert sojourn.keys.current.kid == kid
         assert await sojourn.tokens.verify(token)
         stored = await store_of(sojourn).instance()
         assert stored is not None

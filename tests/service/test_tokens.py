@@ -44,7 +44,7 @@ async def test_claims_and_header(sojourn: Sojourn, clock: ManualClock) -> None:
         "v": 2,
     }
     header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
-    kid = sojourn.keys.ring.current.kid
+    kid = sojourn.keys.current.kid
     assert header == {"alg": "RS256", "typ": "JWT", "kid": kid, "cat": jws.SESSION}
 
 

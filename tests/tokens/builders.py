@@ -10,12 +10,19 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from sojourn.tokens import jws
 from sojourn.tokens.jws import Reason, TokenError
-from sojourn.tokens.keys import SigningKey
+from sojourn.tokens.keyring import KeyEntry, KeyState
+from sojourn.tokens.keys import PublicKey, SigningKey
 
 NOW_MS = 1_764_000_000_000
 NOW = NOW_MS // 1000
 ISSUER = "https://clerk.example.com"
 PARTY = "https://app.example.com"
+
+
+def entry(key: SigningKey | PublicKey, state: KeyState, at: int = NOW_MS, **instants: int) -> KeyEntry:
+    """A key of a ring, made and signing at an instant unless told otherwise."""
+    given = {"created_at": at, "activates_at": at, **instants}
+    return KeyEntry(kid=key.kid, state=state, key=key, **given)
 
 
 def good_header(key: SigningKey) -> dict[str, object]:

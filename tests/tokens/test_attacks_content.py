@@ -6,7 +6,7 @@ import pytest
 
 from sojourn.tokens import jws
 from sojourn.tokens.jws import Reason, TokenError
-from sojourn.tokens.keyring import KeyEntry, KeyRing, KeyState
+from sojourn.tokens.keyring import KeyRing, KeyState
 from sojourn.tokens.keys import SigningKey
 from tests.tokens.builders import (
     ISSUER,
@@ -16,6 +16,7 @@ from tests.tokens.builders import (
     accept,
     b64,
     control,
+    entry,
     forge,
     good_claims,
     good_header,
@@ -296,11 +297,14 @@ def test_t26_unsigned_payload_is_never_read(key: SigningKey, other_key: SigningK
 def test_t27_retired_and_unknown_keys(key: SigningKey, other_key: SigningKey) -> None:
     """A key verifies until it is published no more, and never before it is in the ring."""
     token = forge(good_header(key), good_claims(), rs256(key))
-    retired = KeyEntry(key.kid, KeyState.RETIRED, key, NOW_MS - 1000, published_until=NOW_MS)
-    current = KeyEntry(other_key.kid, KeyState.CURRENT, other_key, NOW_MS - 500)
+    retired = entry(key, KeyState.RETIRED, retired_at=NOW_MS)
+    current = entry(other_key, KeyState.CURRENT)
+    end = retired.published_until
+    assert end is not None
     ring = KeyRing([retired, current])
-    assert jws.verify(token, ring.at(NOW_MS - 1)).claims["sub"] == "user_1"
-    for keys in (ring.at(NOW_MS), KeyRing([current]).at(NOW_MS)):
+    assert jws.verify(token, ring.at(end - 1)).claims["sub"] == "user_1"
+    withdrawn = entry(key, KeyState.WITHDRAWN, retired_at=NOW_MS)
+    for keys in (ring.at(end), KeyRing([current]).at(NOW_MS), KeyRing([withdrawn, current]).at(0)):
         with pytest.raises(TokenError) as caught:
             jws.verify(token, keys)
         assert caught.value.reason is Reason.JWK_KID_MISMATCH

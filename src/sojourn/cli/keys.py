@@ -1,8 +1,10 @@
-"""keys: API keys and the encryption of what is stored."""
+"""keys: API keys, signing keys and the encryption of what is stored."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,18 +12,18 @@ from cyclopts import App, Parameter
 
 from sojourn.cli.common import emit, settings
 from sojourn.config import Config
-from sojourn.core.errors import ConfigurationError
-from sojourn.core.keys import ApiKey, ApiKeyKind
+from sojourn.core.errors import ConfigurationError, LastSecretKey
+from sojourn.core.keys import ApiKey, ApiKeyKind, SigningKeyStatus
 from sojourn.runtime import Sojourn
 from sojourn.tokens.envelope import MasterKey
 
-app = App(name="keys", help="API keys, and the encryption of stored keys.")
+app = App(name="keys", help="API keys, signing keys, and the encryption of what is stored.")
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 
 
 @app.command(name="list")
 def list_keys(*, database_url: str | None = None, config: Path | None = None, as_json: Json = False) -> None:
-    """Show the API keys; their texts are not kept, only how they begin.
+    """Show the API keys, whose texts are not kept, only how they begin, and the signing keys.
 
     Parameters
     ----------
@@ -32,19 +34,18 @@ def list_keys(*, database_url: str | None = None, config: Path | None = None, as
     as_json
         Print one JSON object.
     """
-    keys = asyncio.run(_list(settings(config, database_url=database_url, sweep=False)))
-    rows = [
-        {
-            "id": k.id,
-            "kind": k.kind.value,
-            "hint": k.hint,
-            "created_at": k.created_at,
-            "revoked_at": k.revoked_at,
-        }
-        for k in keys
+    keys, signing = asyncio.run(_list(settings(config, database_url=database_url, sweep=False)))
+    rows = [_api_key(key) for key in keys]
+    text = [
+        f"{row['id']}  {row['kind']:8}  {row['hint']}…{_when('  revoked', row['revoked_at'])}" for row in rows
     ]
-    text = "\n".join(f"{r['id']}  {r['kind']:8}  {r['hint']}…" for r in rows)
-    emit({"keys": rows}, as_json=as_json, text=text)
+    text += [
+        f"{key.kid}  {key.state:8}  "
+        f"signs from {_time(key.activates_at)}{_when(', published until', key.published_until)}"
+        for key in signing
+    ]
+    signing_rows = [asdict(key) for key in signing]
+    emit({"keys": rows, "signing_keys": signing_rows}, as_json=as_json, text="\n".join(text))
 
 
 @app.command
@@ -70,6 +71,74 @@ def create(
     """
     key = asyncio.run(_create(settings(config, database_url=database_url, sweep=False), ApiKeyKind(kind)))
     emit({"kind": kind, "key": key}, as_json=as_json, text=key)
+
+
+@app.command
+def revoke(
+    key_id: str,
+    *,
+    force: bool = False,
+    database_url: str | None = None,
+    config: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Refuse an API key from now on; running servers do so within a second.
+
+    Parameters
+    ----------
+    key_id
+        The id of the key, from `keys list`.
+    force
+        Also the last secret key, without which nobody can call the Backend API.
+    database_url
+        The database; the setting by default.
+    config
+        A TOML file with settings.
+    as_json
+        Print one JSON object.
+    """
+    chosen = settings(config, database_url=database_url, sweep=False)
+    try:
+        key = asyncio.run(_revoke(chosen, key_id, force=force))
+    except LastSecretKey as error:
+        raise ConfigurationError(f"{error.detail} Use --force to revoke it all the same.") from None
+    emit(_api_key(key), as_json=as_json, text=f"{key.id} ({key.hint}…) is revoked.")
+
+
+@app.command
+def rotate(
+    *,
+    publish_seconds: int | None = None,
+    emergency: bool = False,
+    database_url: str | None = None,
+    config: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Make a new signing key. Verifiers learn of it at once, and it signs after a while.
+
+    The old key stays published until the last token that it signed has run out: no token is refused.
+
+    Parameters
+    ----------
+    publish_seconds
+        How long it is published before it signs; the setting by default, 10 minutes.
+    emergency
+        The new key signs at once, and tokens of all others are refused at once. Sessions live on.
+    database_url
+        The database; the setting by default.
+    config
+        A TOML file with settings.
+    as_json
+        Print one JSON object.
+    """
+    chosen = settings(config, database_url=database_url, sweep=False)
+    key = asyncio.run(_rotate(chosen, publish_seconds, emergency=emergency))
+    text = (
+        f"{key.kid} signs now. Tokens of all other keys are refused."
+        if emergency
+        else f"{key.kid} is published and signs from {_time(key.activates_at)}."
+    )
+    emit(asdict(key), as_json=as_json, text=text)
 
 
 @app.command
@@ -119,9 +188,37 @@ def _read_master_key(path: Path) -> MasterKey:
         raise ConfigurationError(f"The master key file {path} holds no base64 of 32 bytes.") from None
 
 
-async def _list(chosen: Config) -> list[ApiKey]:
+def _api_key(key: ApiKey) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "kind": key.kind.value,
+        "hint": key.hint,
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _when(word: str, at_ms: object) -> str:
+    return f"{word} {_time(at_ms)}" if isinstance(at_ms, int) else ""
+
+
+async def _list(chosen: Config) -> tuple[list[ApiKey], list[SigningKeyStatus]]:
     async with Sojourn.open(config=chosen) as sojourn:
-        return list(await sojourn.api_keys.list())
+        return list(await sojourn.api_keys.list()), await sojourn.keys.list()
+
+
+async def _revoke(chosen: Config, key_id: str, *, force: bool) -> ApiKey:
+    async with Sojourn.open(config=chosen) as sojourn:
+        return await sojourn.api_keys.revoke(key_id, force=force)
+
+
+async def _rotate(chosen: Config, publish_seconds: int | None, *, emergency: bool) -> SigningKeyStatus:
+    async with Sojourn.open(config=chosen) as sojourn:
+        return await sojourn.keys.rotate(publish_seconds=publish_seconds, emergency=emergency)
 
 
 async def _create(chosen: Config, kind: ApiKeyKind) -> str:

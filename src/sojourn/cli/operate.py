@@ -68,4 +68,6 @@ async def _migrate(chosen: Config) -> None:
 
 async def _sweep(chosen: Config) -> tuple[int, int]:
     async with Sojourn.open(config=chosen) as sojourn:
-        return await sojourn.sweeper.sweep(), await sojourn.sweeper.purge()
+        done = await sojourn.sweeper.sweep(), await sojourn.sweeper.purge()
+        await sojourn.sweeper.settle_keys()
+        return done

@@ -35,6 +35,10 @@ class EventType(StrEnum):
     CLIENT_SESSIONS_ENDED = "client.sessions_ended"
     INSTANCE_SESSIONS_ENDED = "instance.sessions_ended"
     POLICY_CHANGED = "policy.changed"
+    KEY_PUBLISHED = "key.published"
+    KEY_ROTATED = "key.rotated"
+    KEY_WITHDRAWN = "key.withdrawn"
+    API_KEY_REVOKED = "api_key.revoked"
 
 
 BY_STATUS: dict[Status, EventType] = {

@@ -44,10 +44,33 @@ class StoredKey:
     use: KeyUse
     algorithm: str
     state: str
-    """upcoming, current or retired."""
+    """upcoming, current, retired or withdrawn, as last written down; `tokens/keyring.py` says where it is now."""
     material: bytes = field(repr=False)
+    """The private half; once the key has signed its last, the public one."""
     created_at: int
+    activates_at: int
+    """From when on it signs."""
+    retired_at: int | None = None
+    """Since when another key signs, or since when this one is withdrawn."""
+    last_exp_at: int | None = None
+    """No token of this key has a later `exp`; whole hours, and written before the token leaves."""
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKeyStatus:
+    """What there is to say about a signing key; all instants are Unix ms."""
+
+    kid: str
+    algorithm: str
+    state: str
+    """upcoming (published only), current (it signs), retired (published only) or withdrawn (refused)."""
+    created_at: int
+    activates_at: int
+    """From when on it signs."""
+    retired_at: int | None = None
     published_until: int | None = None
+    """Until when verifiers accept its tokens (exclusive); None while it signs or will."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ import hashlib
 import logging
 from dataclasses import dataclass, field, replace
 
-from sojourn.core.errors import ConfigurationError, MasterKeyRefused, Unavailable
+from sojourn.core.errors import ConfigurationError, Conflict, MasterKeyRefused, Unavailable
 from sojourn.core.ids import Prefix
 from sojourn.core.keys import ApiKeyKind, Instance
 from sojourn.service.api_keys import ApiKeys, check
-from sojourn.service.context import Context
-from sojourn.service.ports import InsertOnce, Operation, PutInstance, Refused
+from sojourn.service.context import ATTEMPTS, Context
+from sojourn.service.ports import ExpectMasterKey, InsertOnce, Operation, PutInstance, Refused
 from sojourn.service.signing_keys import SigningKeys
 from sojourn.tokens.envelope import MasterKey
 
@@ -77,9 +77,17 @@ async def rekey(context: Context, signing: SigningKeys, new: MasterKey | None) -
     # What lies in the clear is opened as such only while the instance says so: with a master key in force
     # a plain value in the database is somebody else's, not ours.
     old = signing.master if instance.master_key_id is not None else None
-    operations: list[Operation] = list(await signing.resealed(old=old, new=new))
-    operations.append(PutInstance(replace(instance, master_key_id=new.id if new else None)))
-    await context.store.commit(operations)
+    for _ in range(ATTEMPTS):
+        operations: list[Operation] = list(await signing.resealed(old=old, new=new))
+        operations.append(ExpectMasterKey(instance.master_key_id))
+        operations.append(PutInstance(replace(instance, master_key_id=new.id if new else None)))
+        try:
+            await context.store.commit(operations)
+            break
+        except Refused:
+            continue  # a rotation came between: its key has to be among those that are sealed
+    else:
+        raise Conflict
     signing.master = new
     try:
         await context.store.scrub()

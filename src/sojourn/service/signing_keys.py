@@ -1,125 +1,225 @@
-"""The signing keys of the instance: opened from the store, held in a key ring."""
+"""The signing keys of the instance: rotating them without refusing a token, and at once in an emergency."""
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from sojourn.core.errors import MasterKeyRefused
+from sojourn.core.errors import Conflict, Invalid, Unavailable
+from sojourn.core.events import EventType
 from sojourn.core.ids import Prefix
-from sojourn.core.keys import KeyUse, StoredKey
-from sojourn.service.context import Context
-from sojourn.service.ports import PutStoredKey
-from sojourn.tokens import envelope
+from sojourn.core.keys import SigningKeyStatus
+from sojourn.service.context import ATTEMPTS, Context
+from sojourn.service.held_ring import ALGORITHM, HeldRing
+from sojourn.service.ports import DropStoredKey, ExpectMasterKey, Operation, PutStoredKey, Refused
 from sojourn.tokens.envelope import MasterKey
-from sojourn.tokens.jws import PublicKey, SigningKey
-from sojourn.tokens.keyring import KeyEntry, KeyRing, KeyState
+from sojourn.tokens.jws import SigningKey
+from sojourn.tokens.keyring import KeyEntry, KeyState
 
-RELOAD_INTERVAL_MS = 10_000
-"""A token with an unknown kid makes us look into the store at most this often (RELIABILITY T-09)."""
-ALGORITHM = "RS256"
+PUBLISH_SECONDS = 600
+MIN_PUBLISH_SECONDS = 370
+"""A verifier may use a set of keys for 5 minutes (server-sdks.md 5), had from a cache on the way that keeps
+it for one minute more (`max-age` of /.well-known/jwks.json), and a process may be a second late in publishing
+(REFRESH_SECONDS)."""
+MAX_PUBLISH_SECONDS = 30 * 86_400
+DAY_MS = 86_400_000
 _log = logging.getLogger("sojourn.keys")
-_NONCE_BYTES = 12
 
 
-class SigningKeys:
-    """The key ring and its copy in the store."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationSettings:
+    """How long a key is published before it signs (seconds), and at what age it is replaced (days; None: only
+    when somebody says so). Raises Invalid naming the one that does not fit."""
 
-    def __init__(self, context: Context, master: MasterKey | None) -> None:
-        self._context = context
-        self._master = master
-        self._ring: KeyRing | None = None
-        self._loaded_at = 0
+    publish_seconds: int = PUBLISH_SECONDS
+    max_age_days: int | None = None
 
-    @property
-    def ring(self) -> KeyRing:
-        """The ring as last loaded."""
-        if self._ring is None:
-            raise MasterKeyRefused("The signing keys have not been loaded.")
-        return self._ring
-
-    def public(self, kid: str) -> PublicKey | None:
-        """The published key with this kid, for the verifier."""
-        return self.ring.public(kid, now_ms=self._context.clock.now())
-
-    def jwks(self) -> dict[str, object]:
-        """The public key set (RFC 7517 section 5) as published now."""
-        return dict(self.ring.jwks(self._context.clock.now()))
-
-    async def load(self) -> None:
-        """Open all stored signing keys. Raises MasterKeyRefused when they cannot be opened."""
-        rows = await self._context.store.stored_keys()
-        entries = [self._entry(row) for row in rows if row.use is KeyUse.SIGNING]
-        self._ring = KeyRing(entries)
-        self._loaded_at = self._context.clock.now()
-
-    async def reload(self) -> bool:
-        """Load again unless that was tried a moment ago. Whether it was done."""
-        now = self._context.clock.now()
-        if now - self._loaded_at < RELOAD_INTERVAL_MS:
-            return False
-        self._loaded_at = now
-        try:
-            await self.load()
-        except MasterKeyRefused as error:
-            # Somebody put the stored keys under another master key: go on with the ring at hand.
-            _log.error("the signing keys cannot be loaded again: %s", error.detail)
-            return False
-        return True
-
-    @property
-    def master(self) -> MasterKey | None:
-        """The master key under which the stored keys are opened."""
-        return self._master
-
-    @master.setter
-    def master(self, master: MasterKey | None) -> None:
-        self._master = master
-
-    def new(self) -> PutStoredKey:
-        """The operation that stores a new current signing key."""
-        now = self._context.clock.now()
-        kid = self._context.id(Prefix.SIGNING_KEY, now)
-        return PutStoredKey(
-            StoredKey(
-                kid=kid,
-                use=KeyUse.SIGNING,
-                algorithm=ALGORITHM,
-                state=KeyState.CURRENT.value,
-                material=self._close(SigningKey.generate(kid).to_pem(), kid, self._master),
-                created_at=now,
+    def __post_init__(self) -> None:
+        check_publish(self.publish_seconds, "signing_key_publish_seconds")
+        if self.max_age_days is not None and self.max_age_days * DAY_MS <= 2000 * self.publish_seconds:
+            raise Invalid(
+                "signing_key_max_age_days",
+                "signing_key_max_age_days must be more than twice signing_key_publish_seconds.",
             )
-        )
 
-    async def resealed(self, *, old: MasterKey | None, new: MasterKey | None) -> Sequence[PutStoredKey]:
-        """The operations that put every stored key under another master key; None stands for in the clear.
 
-        Raises MasterKeyRefused when a stored key is not in the form that `old` says.
+def check_publish(seconds: int, name: str = "publish_seconds") -> None:
+    """Raises Invalid for a time that would let verifiers meet a key that they do not know."""
+    if not MIN_PUBLISH_SECONDS <= seconds <= MAX_PUBLISH_SECONDS:
+        raise Invalid(name, f"{name} must be from {MIN_PUBLISH_SECONDS} to {MAX_PUBLISH_SECONDS}.")
+
+
+class SigningKeys(HeldRing):
+    """The keys that sign tokens: list and rotate them."""
+
+    def __init__(
+        self, context: Context, master: MasterKey | None, settings: RotationSettings | None = None
+    ) -> None:
+        super().__init__(context, master)
+        self._settings = settings or RotationSettings()
+
+    async def list(self) -> list[SigningKeyStatus]:
+        """All signing keys as they stand now, the one that signs first, then the newest first."""
+        await self.load()
+        return [_status(entry) for entry in self.ring.settled(self._context.clock.now())]
+
+    async def rotate(
+        self, *, publish_seconds: int | None = None, emergency: bool = False
+    ) -> SigningKeyStatus:
+        """Make a new signing key. It is published at once and signs after `publish_seconds` (the setting by
+        default); then the old one stays published until the last token it signed has run out.
+
+        In an `emergency` the new key signs at once, and all others are unpublished at once and lose their
+        private halves: their tokens are refused, sessions live on. Raises Conflict when a rotation is under
+        way (an emergency overtakes it), and Invalid for a time too short for verifiers to learn of the key.
         """
-        rows = await self._context.store.stored_keys()
+        if emergency and publish_seconds is not None:
+            raise Invalid("publish_seconds", "In an emergency the new key signs at once.")
+        seconds = self._settings.publish_seconds if publish_seconds is None else publish_seconds
+        check_publish(seconds)
+        now = self._context.clock.now()
+        # Finding the primes takes a tenth of a second and more: not in the event loop.
+        key = await asyncio.to_thread(SigningKey.generate, self._context.id(Prefix.SIGNING_KEY, now))
+        for _ in range(ATTEMPTS):
+            await self.load()
+            operations = self._withdrawal(key) if emergency else self._publication(key, seconds)
+            try:
+                await self._context.store.commit(operations)
+            except Refused:
+                continue
+            await self.load()
+            if emergency:
+                await self._scrub()
+            now = self._context.clock.now()
+            return next(_status(entry) for entry in self.ring.settled(now) if entry.kid == key.kid)
+        raise Conflict
+
+    async def settle(self) -> None:
+        """What is due: write down which key has taken over and destroy the private half of the one before,
+        rotate by age, and forget keys that were unpublished long ago. Nothing depends on when this is done.
+        """
+        await self.load()
+        await self._write_down()
+        await self._rotate_by_age()
+        await self._forget()
+
+    # What is committed --------------------------------------------------------------------------------------
+
+    def _publication(self, key: SigningKey, seconds: int) -> list[Operation]:
+        now = self._context.clock.now()
+        settled = self.ring.settled(now)
+        for entry in settled:
+            if entry.state is KeyState.UPCOMING:
+                raise Conflict(f"A rotation is under way: {entry.kid} is published and will sign soon.")
+        row = self.row(key, KeyState.UPCOMING, created_at=now, activates_at=now + seconds * 1000)
+        # The current key's new version is the guard: of two rotations that begin at the same moment one wins.
+        current = next(entry for entry in settled if entry.state is KeyState.CURRENT)
         return [
-            PutStoredKey(replace(row, material=self._close(self._open(row, old), row.kid, new)))
-            for row in rows
+            self._same_master(),
+            *self._moves(settled, always=current.kid),
+            PutStoredKey(row),
+            self._context.event(EventType.KEY_PUBLISHED, now, resource_id=key.kid),
         ]
 
-    def _entry(self, row: StoredKey) -> KeyEntry:
-        return KeyEntry(
-            kid=row.kid,
-            state=KeyState(row.state),
-            key=SigningKey.from_pem(row.kid, self._open(row, self._master)),
-            created_at=row.created_at,
-            published_until=row.published_until,
-        )
+    def _withdrawal(self, key: SigningKey) -> list[Operation]:
+        now = self._context.clock.now()
+        operations: list[Operation] = [self._same_master()]
+        for entry in self.ring.settled(now):
+            # Whoever has got at one key may have got at those before it, so none of them stays.
+            if entry.is_published(now):
+                operations.append(self.moved(_withdrawn(entry, now)))
+                operations.append(self._context.event(EventType.KEY_WITHDRAWN, now, resource_id=entry.kid))
+            elif entry not in self.ring.entries:
+                operations.append(self.moved(entry))
+        row = self.row(key, KeyState.CURRENT, created_at=now, activates_at=now)
+        operations.append(PutStoredKey(row))
+        operations.append(self._context.event(EventType.KEY_ROTATED, now, resource_id=key.kid))
+        return operations
 
-    def _open(self, row: StoredKey, master: MasterKey | None) -> bytes:
+    def _same_master(self) -> ExpectMasterKey:
+        return ExpectMasterKey(self.master.id if self.master else None)
+
+    def _moves(self, settled: Iterable[KeyEntry], *, always: str | None = None) -> builtins.list[Operation]:
+        """The operations that write down what the clock has done, and the event of the key that took over."""
+        stored = {entry.kid: entry for entry in self.ring.entries}
+        operations: list[Operation] = []
+        for entry in settled:
+            moved = entry.state is not stored[entry.kid].state
+            if moved or entry.kid == always:
+                operations.append(self.moved(entry))
+            if moved and entry.state is KeyState.CURRENT:
+                operations.append(
+                    self._context.event(EventType.KEY_ROTATED, entry.activates_at, resource_id=entry.kid)
+                )
+        return operations
+
+    # What is due --------------------------------------------------------------------------------------------
+
+    async def _write_down(self) -> None:
+        operations = self._moves(self.ring.settled(self._context.clock.now()))
+        if not operations:
+            return
         try:
-            return envelope.unwrap(row.material, master=master, row_id=row.kid)
-        except ValueError as error:
-            raise MasterKeyRefused(f"The stored key {row.kid} cannot be opened: {error}") from None
+            await self._context.store.commit([self._same_master(), *operations])
+        except Refused:
+            return  # somebody else has done it
+        await self.load()
+        await self._scrub()
 
-    def _close(self, plain: bytes, kid: str, master: MasterKey | None) -> bytes:
-        if master is None:
-            return envelope.wrap_plain(plain)
-        nonce = self._context.entropy.bytes(_NONCE_BYTES)
-        return envelope.seal(plain, master=master, nonce=nonce, row_id=kid)
+    async def _rotate_by_age(self) -> None:
+        days = self._settings.max_age_days
+        if days is None:
+            return
+        now = self._context.clock.now()
+        newest = max(entry.activates_at for entry in self.ring.settled(now))
+        if now < newest + days * DAY_MS - self._settings.publish_seconds * 1000:
+            return
+        try:
+            await self.rotate()
+        except Conflict:
+            return  # somebody else has begun it
+
+    async def _forget(self) -> None:
+        now = self._context.clock.now()
+        keep = self._context.policy.event_retention_seconds * 1000
+        gone = [
+            DropStoredKey(entry.kid)
+            for entry in self.ring.entries
+            if entry.published_until is not None and entry.published_until + keep < now
+        ]
+        if gone:
+            await self._context.store.commit(gone)
+            await self.load()
+
+    async def _scrub(self) -> None:
+        try:
+            await self._context.store.scrub()
+        except Unavailable as error:
+            _log.warning("a destroyed key may still lie in the database's log: %s", error.detail)
+
+
+def _withdrawn(entry: KeyEntry, now: int) -> KeyEntry:
+    return KeyEntry(
+        kid=entry.kid,
+        state=KeyState.WITHDRAWN,
+        key=entry.public,
+        created_at=entry.created_at,
+        activates_at=entry.activates_at,
+        retired_at=now,
+        last_exp_at=entry.last_exp_at,
+    )
+
+
+def _status(entry: KeyEntry) -> SigningKeyStatus:
+    return SigningKeyStatus(
+        kid=entry.kid,
+        algorithm=ALGORITHM,
+        state=entry.state.value,
+        created_at=entry.created_at,
+        activates_at=entry.activates_at,
+        retired_at=entry.retired_at,
+        published_until=entry.published_until,
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sojourn.core import lifecycle
 from sojourn.core.errors import SojournError
@@ -16,6 +16,7 @@ from sojourn.core.session import Reason
 from sojourn.service.context import Context
 from sojourn.service.endings import Endings
 from sojourn.service.ports import Held, Operation, Refused, UpdateSession
+from sojourn.service.signing_keys import SigningKeys
 
 _log = logging.getLogger("sojourn.sweeper")
 
@@ -32,23 +33,30 @@ ONCE_RETENTION_MS = 86_400_000
 class Sweeper:
     """Sweeps and purges in bounded batches."""
 
-    def __init__(self, context: Context, endings: Endings, *, interval_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        context: Context,
+        endings: Endings,
+        *,
+        keys: SigningKeys | None = None,
+        interval_seconds: float = 10.0,
+    ) -> None:
         self._context = context
         self._endings = endings
+        self._keys = keys
         self._interval = interval_seconds
 
     async def run(self) -> None:
         """Sweep and purge until cancelled; whatever goes wrong is logged and tried again later."""
         while True:
-            try:
-                await self._endings.work_off()
-                await self.sweep(rest=True)
-                await self.purge(rest=True)
-            except SojournError as error:
-                _log.warning("sweep interrupted", extra={"error": error.code})
-            except Exception:
-                _log.exception("sweep interrupted")
+            await self._try(self._sweep_and_purge)
+            await self._try(self.settle_keys)
             await self._endings.wait(self._interval)
+
+    async def settle_keys(self) -> None:
+        """Write down which signing key has taken over, and rotate by age."""
+        if self._keys is not None:
+            await self._keys.settle()
 
     async def sweep(self, *, rest: bool = False) -> int:
         """Write back every session that has ended by now. How many were written."""
@@ -82,6 +90,19 @@ class Sweeper:
                 return purged
             purged += gone
             await self._rest(began, rest)
+
+    async def _sweep_and_purge(self) -> None:
+        await self._endings.work_off()
+        await self.sweep(rest=True)
+        await self.purge(rest=True)
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except SojournError as error:
+            _log.warning("sweep interrupted", extra={"error": error.code})
+        except Exception:
+            _log.exception("sweep interrupted")
 
     async def _write_back(self, batch: Sequence[Held], now: int) -> int:
         """One transaction for the batch; where somebody changed one of its sessions meanwhile, one each."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from sojourn.core import lifecycle
 from sojourn.core.claims import session_claims
-from sojourn.core.errors import Invalid, InvalidSessionToken, NotFound, SojournError
+from sojourn.core.errors import Conflict, Invalid, InvalidSessionToken, NotFound, SojournError
 from sojourn.core.policy import MAX_SECONDS
 from sojourn.core.session import Session
-from sojourn.service.context import Context
+from sojourn.service.context import ATTEMPTS, Context
 from sojourn.service.signing_keys import SigningKeys
 from sojourn.tokens import jws
 
@@ -50,27 +50,31 @@ class Tokens:
         """
         if expires_in_seconds is not None and not 1 <= expires_in_seconds <= MAX_SECONDS:
             raise Invalid("expires_in_seconds", f"expires_in_seconds must be from 1 to {MAX_SECONDS}.")
-        held = await self._context.store.session(session_id)
-        if held is None:
-            raise NotFound("session", session_id)
-        now = self._context.clock.now()
-        session = lifecycle.settle(held.session, held.cutoffs, now)
-        if not session.live:
-            raise NotFound("live session", session_id)
-        claims = session_claims(
-            session,
-            issuer=self._settings.issuer,
-            now_seconds=self._context.clock.wall() // 1000,
-            lifetime_seconds=expires_in_seconds or self._context.policy.token_lifetime_seconds,
-            jti=self._context.entropy.bytes(_JTI_BYTES).hex(),
-            version=self._settings.version,
-            azp=origin,
-        )
-        # No await between the read and the signature: no end of the session can be acknowledged in between
-        # by this process (adr/0006-signing-in-the-loop.md).
-        token = jws.sign(claims, self._keys.ring.current, category=jws.SESSION)
-        self._note_activity(session, now)
-        return token
+        for _ in range(ATTEMPTS):
+            held = await self._context.store.session(session_id)
+            if held is None:
+                raise NotFound("session", session_id)
+            now = self._context.clock.now()
+            session = lifecycle.settle(held.session, held.cutoffs, now)
+            if not session.live:
+                raise NotFound("live session", session_id)
+            claims = session_claims(
+                session,
+                issuer=self._settings.issuer,
+                now_seconds=self._context.clock.wall() // 1000,
+                lifetime_seconds=expires_in_seconds or self._context.policy.token_lifetime_seconds,
+                jti=self._context.entropy.bytes(_JTI_BYTES).hex(),
+                version=self._settings.version,
+                azp=origin,
+            )
+            # No await between the read and the signature: no end of the session can be acknowledged in
+            # between by this process (adr/0006-signing-in-the-loop.md).
+            token = self._keys.sign(claims, category=jws.SESSION)
+            if token is not None:
+                self._note_activity(session, now)
+                return token
+            await self._keys.record(claims)
+        raise Conflict
 
     async def verify(self, token: str) -> Mapping[str, object]:
         """The claims of a session token that is good now and whose session lives. Raises

@@ -18,7 +18,18 @@ from sojourn.service.ports.documents import (
     DocumentStore,
     PutDocument,
 )
-from sojourn.service.ports.keys import InsertApiKey, KeyOperation, KeyStore, PutInstance, PutStoredKey
+from sojourn.service.ports.keys import (
+    DropStoredKey,
+    ExpectMasterKey,
+    InsertApiKey,
+    KeyOperation,
+    KeyStore,
+    PutInstance,
+    PutStoredKey,
+    RaiseLastExp,
+    RevokeApiKey,
+    UpdateStoredKey,
+)
 from sojourn.service.ports.log import AppendEvent, EventPage, InsertOnce, LogOperation, LogStore
 from sojourn.service.ports.refused import Refused
 from sojourn.service.ports.report import ReportStore, StoreReport
@@ -93,8 +104,10 @@ __all__ = [
     "Document",
     "DocumentOperation",
     "DocumentStore",
+    "DropStoredKey",
     "Entropy",
     "EventPage",
+    "ExpectMasterKey",
     "Held",
     "InsertApiKey",
     "InsertClient",
@@ -112,8 +125,10 @@ __all__ = [
     "PutDocument",
     "PutInstance",
     "PutStoredKey",
+    "RaiseLastExp",
     "Refused",
     "ReportStore",
+    "RevokeApiKey",
     "SessionOperation",
     "SessionPage",
     "SessionQuery",
@@ -125,6 +140,7 @@ __all__ = [
     "TicketStore",
     "UpdateClient",
     "UpdateSession",
+    "UpdateStoredKey",
     "UpdateTicket",
     "UpdateUser",
     "UserOperation",

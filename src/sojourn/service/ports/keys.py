@@ -16,11 +16,62 @@ class InsertApiKey:
     key: ApiKey
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeApiKey:
+    """Note that a stored API key is revoked, which is never undone: one that is revoked stays as it is.
+
+    Refused.CHANGED when there is no such key; Refused.LAST_KEY, unless `may_be_last`, when it is a secret key
+    and no other one would be left that is not revoked.
+    """
+
+    id: str
+    at: int
+    may_be_last: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class PutStoredKey:
-    """Insert or replace a stored private key by its kid."""
+    """Insert or replace a stored private key by its kid, all of it."""
 
     key: StoredKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateStoredKey:
+    """Replace a stored private key, if it is there and still at `expected_version` (else Refused.CHANGED).
+
+    Writes all but `last_exp_at`, which RaiseLastExp alone moves.
+    """
+
+    key: StoredKey
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseLastExp:
+    """Note that tokens of a key may be good until an instant (ms). An earlier one changes nothing.
+
+    Refused.CHANGED when the key is not stored, or no longer as upcoming or current. No new version: it can
+    neither lose nor undo a change.
+    """
+
+    kid: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropStoredKey:
+    """Delete a stored key, its public half too. One that is not there is fine."""
+
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectMasterKey:
+    """Changes nothing. Refused.CHANGED unless the instance's keys are sealed with this master key (None: lie
+    in the clear), so that nothing is stored under a key that was replaced in between."""
+
+    master_key_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +81,16 @@ class PutInstance:
     instance: Instance
 
 
-KeyOperation: TypeAlias = InsertApiKey | PutStoredKey | PutInstance
+KeyOperation: TypeAlias = (
+    InsertApiKey
+    | RevokeApiKey
+    | PutStoredKey
+    | UpdateStoredKey
+    | RaiseLastExp
+    | DropStoredKey
+    | ExpectMasterKey
+    | PutInstance
+)
 
 
 class KeyStore(Protocol):

@@ -13,6 +13,7 @@ class Refused(Exception):  # an outcome that the caller must handle, not a fault
     IDENTIFIER_TAKEN = "identifier_taken"
     REPEATED = "repeated"
     LIMIT = "limit"
+    LAST_KEY = "last_key"
 
     def __init__(self, why: str, operation: object, detail: str | None = None) -> None:
         super().__init__(why)

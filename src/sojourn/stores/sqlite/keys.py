@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, KeyUse, StoredKey
-from sojourn.service.ports import InsertApiKey, PutInstance, PutStoredKey
+from sojourn.service.ports import (
+    DropStoredKey,
+    ExpectMasterKey,
+    InsertApiKey,
+    PutInstance,
+    PutStoredKey,
+    RaiseLastExp,
+    Refused,
+    RevokeApiKey,
+    UpdateStoredKey,
+)
 from sojourn.stores.sql import queries
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.reads import Reads
@@ -47,18 +57,36 @@ def _insert_api_key(change: Change, operation: InsertApiKey) -> None:
     change.insert_unrepeated("api_key_insert", values, operation)
 
 
+def _revoke_api_key(change: Change, operation: RevokeApiKey) -> None:
+    found = change.execute(_SQL["api_key_others"], (operation.id,)).fetchall()
+    if not found:
+        raise Refused(Refused.CHANGED, operation)
+    kind, others = found[0]
+    if kind == ApiKeyKind.SECRET.value and not others and not operation.may_be_last:
+        raise Refused(Refused.LAST_KEY, operation)
+    change.execute(_SQL["api_key_revoke"], (operation.at, operation.id))
+
+
 def _put_stored_key(change: Change, operation: PutStoredKey) -> None:
-    key = operation.key
-    values = (
-        key.kid,
-        key.use.value,
-        key.algorithm,
-        key.state,
-        key.material,
-        key.created_at,
-        key.published_until,
-    )
-    change.execute(_SQL["stored_key_put"], values)
+    change.execute(_SQL["stored_key_put"], _stored_key_values(operation.key))
+
+
+def _update_stored_key(change: Change, operation: UpdateStoredKey) -> None:
+    bindings = _stored_key_values(operation.key) | {"expected": operation.expected_version}
+    change.update("stored_key_update", bindings, operation)
+
+
+def _raise_last_exp(change: Change, operation: RaiseLastExp) -> None:
+    change.update("stored_key_raise", {"kid": operation.kid, "at": operation.at}, operation)
+
+
+def _drop_stored_key(change: Change, operation: DropStoredKey) -> None:
+    change.execute(_SQL["stored_key_drop"], (operation.kid,))
+
+
+def _expect_master_key(change: Change, operation: ExpectMasterKey) -> None:
+    if not change.execute(_SQL["instance_sealed"], (operation.master_key_id,)).fetchall():
+        raise Refused(Refused.CHANGED, operation)
 
 
 def _put_instance(change: Change, operation: PutInstance) -> None:
@@ -69,7 +97,12 @@ def _put_instance(change: Change, operation: PutInstance) -> None:
 
 CHANGES: Mapping[type, Callable[..., None]] = {
     InsertApiKey: _insert_api_key,
+    RevokeApiKey: _revoke_api_key,
     PutStoredKey: _put_stored_key,
+    UpdateStoredKey: _update_stored_key,
+    RaiseLastExp: _raise_last_exp,
+    DropStoredKey: _drop_stored_key,
+    ExpectMasterKey: _expect_master_key,
     PutInstance: _put_instance,
 }
 """What a commit does for each operation."""
@@ -91,9 +124,25 @@ def _api_key_of(row: Row) -> ApiKey:
     )
 
 
+def _stored_key_values(key: StoredKey) -> dict[str, str | int | bytes | None]:
+    """The values of `stored_key_put` and `stored_key_update`."""
+    return {
+        "kid": key.kid,
+        "use": key.use.value,
+        "algorithm": key.algorithm,
+        "state": key.state,
+        "material": key.material,
+        "created_at": key.created_at,
+        "activates_at": key.activates_at,
+        "retired_at": key.retired_at,
+        "last_exp_at": key.last_exp_at,
+        "version": key.version,
+    }
+
+
 def _stored_key_of(row: Row) -> StoredKey:
     """A private key at rest from `stored_key_list`."""
-    kid, use, algorithm, state, material, created_at, published_until = row
+    kid, use, algorithm, state, material, created_at, activates_at, retired_at, last_exp_at, version = row
     return StoredKey(
         kid=kid,
         use=KeyUse(use),
@@ -101,7 +150,10 @@ def _stored_key_of(row: Row) -> StoredKey:
         state=state,
         material=material,
         created_at=created_at,
-        published_until=published_until,
+        activates_at=activates_at,
+        retired_at=retired_at,
+        last_exp_at=last_exp_at,
+        version=version,
     )
 
 

@@ -25,6 +25,7 @@ def make_stored_key(kid: str, **changes: object) -> StoredKey:
         state="current",
         material=bytes(range(256)),
         created_at=NOW,
+        activates_at=NOW,
     )
     return replace(key, **changes)  # pyright: ignore[reportArgumentType]  # the fields of StoredKey
 
@@ -70,11 +71,11 @@ class KeyContract(ContractBase):
         assert list(await store.stored_keys()) == []
         first = make_stored_key("kid_1")
         second = make_stored_key(
-            "kid_2", use=KeyUse.HMAC, algorithm="HS256", published_until=NOW + 5, material=b""
+            "kid_2", use=KeyUse.HMAC, algorithm="HS256", retired_at=NOW + 5, material=b""
         )
         await store.commit([PutStoredKey(first), PutStoredKey(second)])
         assert {key.kid: key for key in await store.stored_keys()} == {"kid_1": first, "kid_2": second}
-        retired = replace(first, state="retired", published_until=NOW, material=b"\0sealed")
+        retired = replace(first, state="retired", last_exp_at=NOW, version=7, material=b"\0sealed")
         await store.commit([PutStoredKey(retired)])
         assert {key.kid: key for key in await store.stored_keys()} == {"kid_1": retired, "kid_2": second}
 

@@ -22,15 +22,45 @@ SELECT {api_key_columns} FROM api_keys ORDER BY seq
 -- name: api_key_insert
 INSERT INTO api_keys (id, kind, digest, hint, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)
 
+-- The kind of a key, and how many others of it are not revoked.
+-- name: api_key_others
+SELECT kind, (
+    SELECT count(*) FROM api_keys AS o WHERE o.kind = k.kind AND o.revoked_at IS NULL AND o.id <> k.id
+) + (k.revoked_at IS NOT NULL)
+FROM api_keys AS k WHERE id = ?
+
+-- name: api_key_revoke
+UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL
+
 -- name: stored_key_list
-SELECT kid, use, algorithm, state, material, created_at, published_until FROM stored_keys ORDER BY seq
+SELECT kid, use, algorithm, state, material, created_at, activates_at, retired_at, last_exp_at, version
+FROM stored_keys ORDER BY seq
 
 -- name: stored_key_put
-INSERT INTO stored_keys (kid, use, algorithm, state, material, created_at, published_until)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO stored_keys
+    (kid, use, algorithm, state, material, created_at, activates_at, retired_at, last_exp_at, version)
+VALUES
+    (:kid, :use, :algorithm, :state, :material, :created_at, :activates_at, :retired_at, :last_exp_at, :version)
 ON CONFLICT (kid) DO UPDATE SET
     use = excluded.use, algorithm = excluded.algorithm, state = excluded.state, material = excluded.material,
-    created_at = excluded.created_at, published_until = excluded.published_until
+    created_at = excluded.created_at, activates_at = excluded.activates_at, retired_at = excluded.retired_at,
+    last_exp_at = excluded.last_exp_at, version = excluded.version
+
+-- name: stored_key_update
+UPDATE stored_keys SET
+    use = :use, algorithm = :algorithm, state = :state, material = :material, created_at = :created_at,
+    activates_at = :activates_at, retired_at = :retired_at, version = :version
+WHERE kid = :kid AND version = :expected
+
+-- name: stored_key_raise
+UPDATE stored_keys SET last_exp_at = max(ifnull(last_exp_at, 0), :at)
+WHERE kid = :kid AND state IN ('upcoming', 'current')
+
+-- name: stored_key_drop
+DELETE FROM stored_keys WHERE kid = ?
+
+-- name: instance_sealed
+SELECT 1 FROM instance WHERE master_key_id IS ?
 
 -- name: once_get
 SELECT digest, fingerprint, resource_id, at FROM once WHERE digest = ?
