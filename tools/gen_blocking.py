@@ -23,6 +23,7 @@ SERVICES = {
     "testing_tokens": ("testing_tokens", "TestingTokens"),
     "events": ("event_log", "EventLog"),
     "api_keys": ("api_keys", "ApiKeys"),
+    "keys": ("signing_keys", "SigningKeys"),
     "sweeper": ("sweeper", "Sweeper"),
     "policies": ("policies", "Policies"),
     "history": ("history", "History"),
@@ -39,7 +40,6 @@ class BlockingSojourn:
     issuer: str
     policy: Policy
     new_secret_key: str | None
-    keys: SigningKeys
 {attributes}
 
 def open(
@@ -57,7 +57,6 @@ ALWAYS = {
     "Policy": "sojourn.core.policy",
     "Clock": "sojourn.service.ports",
     "Entropy": "sojourn.service.ports",
-    "SigningKeys": "sojourn.service.signing_keys",
 }
 
 
@@ -107,6 +106,8 @@ def method(node: ast.stmt) -> str | None:
     if not isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) or node.name.startswith("_"):
         return None
     returns = ast.unparse(node.returns) if node.returns else "None"
+    if any(isinstance(mark, ast.Name) and mark.id == "property" for mark in node.decorator_list):
+        return f"    {node.name}: {returns}"
     return f"    def {node.name}({ast.unparse(node.args)}) -> {returns}: ..."
 
 

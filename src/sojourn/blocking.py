@@ -38,6 +38,7 @@ _SERVICES = (
     "testing_tokens",
     "events",
     "api_keys",
+    "keys",
     "sweeper",
     "policies",
     "history",
@@ -53,7 +54,6 @@ class BlockingSojourn:
         self.instance = sojourn.instance
         self.issuer = sojourn.issuer
         self.new_secret_key = sojourn.new_secret_key
-        self.keys = sojourn.keys
         for name in _SERVICES:
             setattr(self, name, _Front(getattr(sojourn, name), portal))
         self._sojourn = sojourn

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from sojourn.config import Config
 from sojourn.core.directory import IdentifierKind, User
 from sojourn.core.events import Event
-from sojourn.core.keys import ApiKey, ApiKeyKind, Instance
+from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, SigningKeyStatus
 from sojourn.core.policy import Limits, Policy
 from sojourn.core.session import Activity, Actor, Session, Status
 from sojourn.core.ticket import Ticket
@@ -18,7 +18,6 @@ from sojourn.service.history import Explanation
 from sojourn.service.policies import PolicyView
 from sojourn.service.ports import Clock, Entropy, EventPage
 from sojourn.service.sessions import Companion, SessionList, SessionSearch
-from sojourn.service.signing_keys import SigningKeys
 from sojourn.service.testing_tokens import TestingToken
 from sojourn.service.tickets import (
     ACTOR_TOKEN_SECONDS,
@@ -27,13 +26,14 @@ from sojourn.service.tickets import (
     IssuedTicket,
 )
 from sojourn.service.users import NewUser
+from sojourn.tokens.jws import PublicKey
+from sojourn.tokens.keyring import KeyRing
 
 class BlockingSojourn:
     instance: Instance
     issuer: str
     policy: Policy
     new_secret_key: str | None
-    keys: SigningKeys
     sessions: _Sessions
     tokens: _Tokens
     users: _Users
@@ -42,6 +42,7 @@ class BlockingSojourn:
     testing_tokens: _TestingTokens
     events: _EventLog
     api_keys: _ApiKeys
+    keys: _SigningKeys
     sweeper: _Sweeper
     policies: _Policies
     history: _History
@@ -183,11 +184,23 @@ class _ApiKeys:
     def authenticate(self, text: str) -> ApiKey | None: ...
     def add(self, text: str, kind: ApiKeyKind = ApiKeyKind.SECRET) -> None: ...
     def create(self, kind: ApiKeyKind) -> str: ...
+    def revoke(self, key_id: str, *, force: bool = False) -> ApiKey: ...
     def list(self) -> Sequence[ApiKey]: ...
     def make_text(self, kind: ApiKeyKind) -> str: ...
 
+class _SigningKeys:
+    ring: KeyRing
+    current: PublicKey
+    def public(self, kid: str) -> PublicKey | None: ...
+    def jwks(self) -> dict[str, object]: ...
+    def published(self) -> dict[str, object]: ...
+    def list(self) -> Sequence[SigningKeyStatus]: ...
+    def rotate(self, *, publish_seconds: int | None = None, emergency: bool = False) -> SigningKeyStatus: ...
+    def settle(self) -> None: ...
+
 class _Sweeper:
     def run(self) -> None: ...
+    def settle_keys(self) -> None: ...
     def sweep(self, *, rest: bool = False) -> int: ...
     def purge(self, *, rest: bool = False) -> int: ...
 

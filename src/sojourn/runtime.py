@@ -21,6 +21,7 @@ from sojourn.service.context import Context, PolicyInForce
 from sojourn.service.doctor import Doctor
 from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
+from sojourn.service.held_ring import HeldRing
 from sojourn.service.history import History
 from sojourn.service.policies import Policies
 from sojourn.service.ports import Clock, Entropy, Store
@@ -52,12 +53,14 @@ class Sojourn:
         *,
         started: instances.Started,
         api_keys: ApiKeys,
+        held: HeldRing,
         keys: SigningKeys,
         settings: TokenSettings,
         endings: Endings,
         sweeper: Sweeper,
     ) -> None:
         self._context = context
+        self._held = held
         self.instance: Instance = started.instance
         self.new_secret_key: str | None = started.new_secret_key
         """The secret key that this very start made; its text is kept nowhere."""
@@ -67,7 +70,7 @@ class Sojourn:
         self.clients = Clients(context)
         self.history = History(context)
         self.users = Users(context)
-        self.tokens = Tokens(context, keys, settings)
+        self.tokens = Tokens(context, held, settings)
         self.tickets = Tickets(
             context,
             self.sessions,
@@ -81,7 +84,7 @@ class Sojourn:
         self.keys = keys
         self.events = EventLog(context)
         self.endings = endings
-        self.doctor = Doctor(context, api_keys, keys)
+        self.doctor = Doctor(context, api_keys, held)
         self.sweeper = sweeper
 
     @property
@@ -121,7 +124,7 @@ class Sojourn:
             context = Context(store, clock, entropy, PolicyInForce(policy, policy))
             sojourn = await cls._start(context, settings, master)
             background = [
-                asyncio.create_task(sojourn.keys.run()),
+                asyncio.create_task(sojourn._held.run()),
                 asyncio.create_task(sojourn.policies.run()),
             ]
             if settings.sweep:
@@ -139,14 +142,15 @@ class Sojourn:
     @classmethod
     async def _start(cls, context: Context, settings: Config, master: MasterKey | None) -> Sojourn:
         api_keys = ApiKeys(context)
-        keys = SigningKeys(context, master, settings.build_rotation())
+        held = HeldRing(context, master)
+        keys = SigningKeys(context, held, settings.build_rotation())
         given = instances.Given(
             secret_keys=settings.secret_key,
             publishable_key=settings.publishable_key,
             default_host=f"{_named_host(settings.host)}:{settings.port}",
             master=master,
         )
-        started = await instances.start(context, api_keys, keys, given)
+        started = await instances.start(context, api_keys, held, given)
         host = instances.frontend_host(started.instance.publishable_key)
         try:
             await Policies(context).load()
@@ -159,6 +163,7 @@ class Sojourn:
             context,
             started=started,
             api_keys=api_keys,
+            held=held,
             keys=keys,
             settings=TokenSettings(
                 issuer=settings.issuer or f"https://{host}", version=settings.token_version
@@ -169,7 +174,7 @@ class Sojourn:
 
     async def rekey(self, new: MasterKey | None) -> None:
         """Put every stored key under a new master key (None: in the clear), all in one step."""
-        await instances.rekey(self._context, self.keys, new)
+        await instances.rekey(self._context, self._held, new)
 
     async def check(self) -> None:
         """Whether the store answers. Raises Unavailable when it does not."""

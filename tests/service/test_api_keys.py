@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sojourn import Sojourn
-from sojourn.core.errors import ConfigurationError
+from sojourn.core.errors import ConfigurationError, LastSecretKey, NotFound
 from sojourn.core.keys import ApiKey, ApiKeyKind
 from sojourn.service.api_keys import CACHE_MS, digest_of
 from sojourn.testing import ManualClock
-from tests.embedded import watch
+from tests.embedded import all_events, opened, watch
 from tests.service.conftest import Opening
 
 FIRST, SECOND = "sk_test_aaaaaaaaaaaaaaaaaaaa", "sk_live_bbbbbbbbbbbbbbbbbbbb"
@@ -116,3 +117,68 @@ async def test_what_is_remembered_is_bounded(sojourn: Sojourn, monkeypatch: pyte
     for text in texts * 2:
         assert await sojourn.api_keys.authenticate(text)
     assert len(sojourn.api_keys._cache) <= 4
+
+
+async def test_a_revoked_key_is_refused_at_once_where_it_was_revoked(
+    opening: Opening, clock: ManualClock
+) -> None:
+    """The very next request with it is refused; it stays listed, others work on; revoking it again changes
+    nothing and is not announced again."""
+    async with opening(secret_key=(FIRST, SECOND)) as sojourn:
+        first, second = await sojourn.api_keys.list()
+        assert await sojourn.api_keys.authenticate(FIRST)
+        at = clock.advance(seconds=5)
+        revoked = await sojourn.api_keys.revoke(first.id)
+        assert revoked == replace(first, revoked_at=at)
+        assert sojourn.api_keys.remembered(FIRST) is None
+        assert await sojourn.api_keys.authenticate(FIRST) is None
+        assert await sojourn.api_keys.authenticate(SECOND)
+        clock.advance(seconds=5)
+        assert await sojourn.api_keys.revoke(first.id) == revoked
+        assert list(await sojourn.api_keys.list()) == [revoked, second]
+        (event,) = [e for e in await all_events(sojourn) if e.type.value == "api_key.revoked"]
+        assert (event.at, event.resource_id) == (at, first.id)
+
+
+async def test_the_last_secret_key_is_not_revoked_by_mistake(sojourn: Sojourn) -> None:
+    """It says why; by force it is revoked, and verifiers' keys are nobody's last one."""
+    (key,) = await sojourn.api_keys.list()
+    verifier = await sojourn.api_keys.create(ApiKeyKind.VERIFIER)
+    with pytest.raises(LastSecretKey, match="nobody can call"):
+        await sojourn.api_keys.revoke(key.id)
+    assert await sojourn.api_keys.authenticate(str(sojourn.new_secret_key))
+    await sojourn.api_keys.revoke((await sojourn.api_keys.list())[1].id)
+    assert await sojourn.api_keys.authenticate(verifier) is None
+    await sojourn.api_keys.revoke(key.id, force=True)
+    assert await sojourn.api_keys.authenticate(str(sojourn.new_secret_key)) is None
+
+
+async def test_an_unknown_key_cannot_be_revoked(sojourn: Sojourn) -> None:
+    """The id of a key that is not there is NotFound."""
+    with pytest.raises(NotFound, match="key_none"):
+        await sojourn.api_keys.revoke("key_none")
+
+
+async def test_another_process_refuses_a_revoked_key_within_a_second(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """A process that has just accepted a key asks for it again after a second, and refuses it."""
+    url = f"sqlite:///{tmp_path}/sojourn.db"
+    async with opened(url, clock=clock, secret_key=(FIRST, SECOND)) as one, opened(url, clock=clock) as other:
+        assert await other.api_keys.authenticate(FIRST)
+        await one.api_keys.revoke((await one.api_keys.list())[0].id)
+        clock.advance(ms=CACHE_MS)
+        assert await other.api_keys.authenticate(FIRST) is None
+
+
+async def test_a_revoked_key_that_is_configured_stays_revoked(
+    tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A start with it in the settings does not bring it back, and warns of it."""
+    url = f"sqlite:///{tmp_path}/sojourn.db"
+    async with opened(url, clock=clock, secret_key=(FIRST, SECOND)) as sojourn:
+        await sojourn.api_keys.revoke((await sojourn.api_keys.list())[0].id)
+    async with opened(url, clock=clock, secret_key=(FIRST, SECOND)) as sojourn:
+        assert await sojourn.api_keys.authenticate(FIRST) is None
+    assert "is revoked" in caplog.text
+    assert FIRST not in caplog.text

@@ -259,7 +259,7 @@ async def test_rekey(file_url: str, old: str | None, new: str | None) -> None:
         token = await token_of(sojourn)
         await sojourn.rekey(None if new is None else MasterKey.parse(new))
         # The one that did it goes on, and may look into the store again.
-        await sojourn.keys.load()
+        await sojourn._held.load()
         assert await sojourn.tokens.verify(token)
     (row,) = key_rows(file_url)
     assert envelope.sealed_with(row) == (None if new is None else MasterKey.parse(new).id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -206,9 +207,9 @@ def _when(word: str, at_ms: object) -> str:
     return f"{word} {_time(at_ms)}" if isinstance(at_ms, int) else ""
 
 
-async def _list(chosen: Config) -> tuple[list[ApiKey], list[SigningKeyStatus]]:
+async def _list(chosen: Config) -> tuple[Sequence[ApiKey], Sequence[SigningKeyStatus]]:
     async with Sojourn.open(config=chosen) as sojourn:
-        return list(await sojourn.api_keys.list()), await sojourn.keys.list()
+        return await sojourn.api_keys.list(), await sojourn.keys.list()
 
 
 async def _revoke(chosen: Config, key_id: str, *, force: bool) -> ApiKey:

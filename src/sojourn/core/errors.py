@@ -96,17 +96,16 @@ class SessionExists(SojournError):
     code = "session_exists"
 
 
-class LastSecretKey(SojournError):
-    """This is the last secret key: without it nobody can call the Backend API, until a new one is made on the
-    command line."""
-
-    code = "last_secret_key"
-
-
 class Conflict(SojournError):
     """Somebody changed this at the same moment; the change was not made."""
 
     code = "conflict"
+
+
+class LastSecretKey(Conflict):
+    """This is the last secret key: without it nobody can call the Backend API."""
+
+    code = "last_secret_key"
 
 
 class InvalidSessionToken(SojournError):

@@ -44,7 +44,7 @@ class StoredKey:
     use: KeyUse
     algorithm: str
     state: str
-    """upcoming, current, retired or withdrawn, as last written down; `tokens/keyring.py` says where it is now."""
+    """upcoming, current, retired or withdrawn, as last written down (now: `tokens/keyring.py`)."""
     material: bytes = field(repr=False)
     """The private half; once the key has signed its last, the public one."""
     created_at: int

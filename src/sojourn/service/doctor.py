@@ -9,8 +9,8 @@ from typing import Literal
 from sojourn.core.keys import ApiKeyKind
 from sojourn.service.api_keys import ApiKeys
 from sojourn.service.context import Context
+from sojourn.service.held_ring import HeldRing
 from sojourn.service.ports import StoreReport
-from sojourn.service.signing_keys import SigningKeys
 
 LOW_SPACE_BYTES = 256 * 1024 * 1024
 LARGE_LOG_BYTES = 256 * 1024 * 1024
@@ -31,7 +31,7 @@ class Finding:
 class Doctor:
     """Looks at an instance and changes nothing."""
 
-    def __init__(self, context: Context, api_keys: ApiKeys, keys: SigningKeys) -> None:
+    def __init__(self, context: Context, api_keys: ApiKeys, keys: HeldRing) -> None:
         self._context = context
         self._api_keys = api_keys
         self._keys = keys
@@ -95,10 +95,10 @@ class Doctor:
         )
 
     def _signing_keys(self) -> Finding:
-        entries = self._keys.ring.entries
-        published = len(self._keys.ring.jwks(self._context.clock.now())["keys"])
-        current = entries[0]
-        days = (self._context.clock.wall() - current.created_at) // 86_400_000
+        ring, now = self._keys.ring, self._context.clock.now()
+        published = len(ring.jwks(now)["keys"])
+        current = ring.current(now)
+        days = (now - current.activates_at) // 86_400_000
         return Finding(
             name="signing keys",
             level="ok",

@@ -161,15 +161,6 @@ class HeldRing:
         self._looked_at = now
         return await self.refresh()
 
-    async def published(self) -> dict[str, object]:
-        """The public key set as it is in the store now: what another process did a moment ago is in it. Where
-        the store does not answer, the set as last seen."""
-        try:
-            await self.refresh()
-        except Unavailable as error:
-            _log.warning("the key set is as of a moment ago: %s", error.detail)
-        return self.jwks()
-
     async def run(self) -> None:
         """Refresh until cancelled; whatever goes wrong is logged and tried again."""
         while True:

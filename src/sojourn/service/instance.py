@@ -13,8 +13,8 @@ from sojourn.core.ids import Prefix
 from sojourn.core.keys import ApiKeyKind, Instance
 from sojourn.service.api_keys import ApiKeys, check
 from sojourn.service.context import ATTEMPTS, Context
+from sojourn.service.held_ring import HeldRing
 from sojourn.service.ports import ExpectMasterKey, InsertOnce, Operation, PutInstance, Refused
-from sojourn.service.signing_keys import SigningKeys
 from sojourn.tokens.envelope import MasterKey
 
 _log = logging.getLogger("sojourn.instance")
@@ -40,7 +40,7 @@ class Started:
     new_secret_key: str | None = field(default=None, repr=False)
 
 
-async def start(context: Context, api_keys: ApiKeys, signing: SigningKeys, given: Given) -> Started:
+async def start(context: Context, api_keys: ApiKeys, signing: HeldRing, given: Given) -> Started:
     """Make the instance if the database is empty, else check that the configuration fits it; load the keys.
 
     Raises ConfigurationError (another publishable key, an unusable secret key) and MasterKeyRefused.
@@ -69,7 +69,7 @@ async def start(context: Context, api_keys: ApiKeys, signing: SigningKeys, given
     return Started(instance, new_secret)
 
 
-async def rekey(context: Context, signing: SigningKeys, new: MasterKey | None) -> None:
+async def rekey(context: Context, signing: HeldRing, new: MasterKey | None) -> None:
     """Put every stored key under a new master key (None: in the clear), all in one step."""
     instance = await context.store.instance()
     if instance is None:
@@ -117,7 +117,7 @@ def frontend_host(key: str) -> str:
     return host
 
 
-async def _make(context: Context, signing: SigningKeys, given: Given) -> bool:
+async def _make(context: Context, signing: HeldRing, given: Given) -> bool:
     """Write instance and first signing key in one step; False when another process was faster."""
     now = context.clock.now()
     instance = Instance(
@@ -136,7 +136,7 @@ async def _make(context: Context, signing: SigningKeys, given: Given) -> bool:
 
 
 async def _check_master(
-    context: Context, signing: SigningKeys, instance: Instance, master: MasterKey | None
+    context: Context, signing: HeldRing, instance: Instance, master: MasterKey | None
 ) -> Instance:
     if master is None:
         if instance.master_key_id is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sojourn.core.errors import Conflict, Invalid, Unavailable
@@ -15,9 +15,8 @@ from sojourn.core.keys import SigningKeyStatus
 from sojourn.service.context import ATTEMPTS, Context
 from sojourn.service.held_ring import ALGORITHM, HeldRing
 from sojourn.service.ports import DropStoredKey, ExpectMasterKey, Operation, PutStoredKey, Refused
-from sojourn.tokens.envelope import MasterKey
-from sojourn.tokens.jws import SigningKey
-from sojourn.tokens.keyring import KeyEntry, KeyState
+from sojourn.tokens.jws import PublicKey, SigningKey
+from sojourn.tokens.keyring import KeyEntry, KeyRing, KeyState
 
 PUBLISH_SECONDS = 600
 MIN_PUBLISH_SECONDS = 370
@@ -52,18 +51,44 @@ def check_publish(seconds: int, name: str = "publish_seconds") -> None:
         raise Invalid(name, f"{name} must be from {MIN_PUBLISH_SECONDS} to {MAX_PUBLISH_SECONDS}.")
 
 
-class SigningKeys(HeldRing):
-    """The keys that sign tokens: list and rotate them."""
+class SigningKeys:
+    """The keys that sign tokens: list, publish and rotate them."""
 
-    def __init__(
-        self, context: Context, master: MasterKey | None, settings: RotationSettings | None = None
-    ) -> None:
-        super().__init__(context, master)
-        self._settings = settings or RotationSettings()
+    def __init__(self, context: Context, held: HeldRing, settings: RotationSettings) -> None:
+        self._context = context
+        self._held = held
+        self._settings = settings
 
-    async def list(self) -> list[SigningKeyStatus]:
+    @property
+    def ring(self) -> KeyRing:
+        """The ring as last seen."""
+        return self._held.ring
+
+    @property
+    def current(self) -> PublicKey:
+        """The public half of the key that signs now."""
+        return self._held.current.public
+
+    def public(self, kid: str) -> PublicKey | None:
+        """The published key with this kid, for the verifier; as last seen."""
+        return self._held.public(kid)
+
+    def jwks(self) -> dict[str, object]:
+        """The public key set (RFC 7517 section 5) as published now, of the keys as last seen."""
+        return self._held.jwks()
+
+    async def published(self) -> dict[str, object]:
+        """The public key set as it is in the store now: what another process did a moment ago is in it. Where
+        the store does not answer, the set as last seen."""
+        try:
+            await self._held.refresh()
+        except Unavailable as error:
+            _log.warning("the key set is as of a moment ago: %s", error.detail)
+        return self._held.jwks()
+
+    async def list(self) -> Sequence[SigningKeyStatus]:
         """All signing keys as they stand now, the one that signs first, then the newest first."""
-        await self.load()
+        await self._held.load()
         return [_status(entry) for entry in self.ring.settled(self._context.clock.now())]
 
     async def rotate(
@@ -84,13 +109,13 @@ class SigningKeys(HeldRing):
         # Finding the primes takes a tenth of a second and more: not in the event loop.
         key = await asyncio.to_thread(SigningKey.generate, self._context.id(Prefix.SIGNING_KEY, now))
         for _ in range(ATTEMPTS):
-            await self.load()
+            await self._held.load()
             operations = self._withdrawal(key) if emergency else self._publication(key, seconds)
             try:
                 await self._context.store.commit(operations)
             except Refused:
                 continue
-            await self.load()
+            await self._held.load()
             if emergency:
                 await self._scrub()
             now = self._context.clock.now()
@@ -101,20 +126,20 @@ class SigningKeys(HeldRing):
         """What is due: write down which key has taken over and destroy the private half of the one before,
         rotate by age, and forget keys that were unpublished long ago. Nothing depends on when this is done.
         """
-        await self.load()
+        await self._held.load()
         await self._write_down()
         await self._rotate_by_age()
         await self._forget()
 
     # What is committed --------------------------------------------------------------------------------------
 
-    def _publication(self, key: SigningKey, seconds: int) -> list[Operation]:
+    def _publication(self, key: SigningKey, seconds: int) -> builtins.list[Operation]:
         now = self._context.clock.now()
         settled = self.ring.settled(now)
         for entry in settled:
             if entry.state is KeyState.UPCOMING:
                 raise Conflict(f"A rotation is under way: {entry.kid} is published and will sign soon.")
-        row = self.row(key, KeyState.UPCOMING, created_at=now, activates_at=now + seconds * 1000)
+        row = self._held.row(key, KeyState.UPCOMING, created_at=now, activates_at=now + seconds * 1000)
         # The current key's new version is the guard: of two rotations that begin at the same moment one wins.
         current = next(entry for entry in settled if entry.state is KeyState.CURRENT)
         return [
@@ -124,23 +149,23 @@ class SigningKeys(HeldRing):
             self._context.event(EventType.KEY_PUBLISHED, now, resource_id=key.kid),
         ]
 
-    def _withdrawal(self, key: SigningKey) -> list[Operation]:
+    def _withdrawal(self, key: SigningKey) -> builtins.list[Operation]:
         now = self._context.clock.now()
         operations: list[Operation] = [self._same_master()]
         for entry in self.ring.settled(now):
             # Whoever has got at one key may have got at those before it, so none of them stays.
             if entry.is_published(now):
-                operations.append(self.moved(_withdrawn(entry, now)))
+                operations.append(self._held.moved(_withdrawn(entry, now)))
                 operations.append(self._context.event(EventType.KEY_WITHDRAWN, now, resource_id=entry.kid))
             elif entry not in self.ring.entries:
-                operations.append(self.moved(entry))
-        row = self.row(key, KeyState.CURRENT, created_at=now, activates_at=now)
+                operations.append(self._held.moved(entry))
+        row = self._held.row(key, KeyState.CURRENT, created_at=now, activates_at=now)
         operations.append(PutStoredKey(row))
         operations.append(self._context.event(EventType.KEY_ROTATED, now, resource_id=key.kid))
         return operations
 
     def _same_master(self) -> ExpectMasterKey:
-        return ExpectMasterKey(self.master.id if self.master else None)
+        return ExpectMasterKey(self._held.master.id if self._held.master else None)
 
     def _moves(self, settled: Iterable[KeyEntry], *, always: str | None = None) -> builtins.list[Operation]:
         """The operations that write down what the clock has done, and the event of the key that took over."""
@@ -149,7 +174,7 @@ class SigningKeys(HeldRing):
         for entry in settled:
             moved = entry.state is not stored[entry.kid].state
             if moved or entry.kid == always:
-                operations.append(self.moved(entry))
+                operations.append(self._held.moved(entry))
             if moved and entry.state is KeyState.CURRENT:
                 operations.append(
                     self._context.event(EventType.KEY_ROTATED, entry.activates_at, resource_id=entry.kid)
@@ -166,7 +191,7 @@ class SigningKeys(HeldRing):
             await self._context.store.commit([self._same_master(), *operations])
         except Refused:
             return  # somebody else has done it
-        await self.load()
+        await self._held.load()
         await self._scrub()
 
     async def _rotate_by_age(self) -> None:
@@ -192,7 +217,7 @@ class SigningKeys(HeldRing):
         ]
         if gone:
             await self._context.store.commit(gone)
-            await self.load()
+            await self._held.load()
 
     async def _scrub(self) -> None:
         try:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from sojourn.core import lifecycle
 from sojourn.core.claims import session_claims
-from sojourn.core.errors import Conflict, Invalid, InvalidSessionToken, NotFound, SojournError
+from sojourn.core.errors import Invalid, InvalidSessionToken, NotFound, SojournError, Unavailable
 from sojourn.core.policy import MAX_SECONDS
 from sojourn.core.session import Session
 from sojourn.service.context import ATTEMPTS, Context
-from sojourn.service.signing_keys import SigningKeys
+from sojourn.service.held_ring import HeldRing
 from sojourn.tokens import jws
 
 _log = logging.getLogger("sojourn.tokens")
@@ -32,7 +32,7 @@ class TokenSettings:
 class Tokens:
     """Sign and verify session tokens."""
 
-    def __init__(self, context: Context, keys: SigningKeys, settings: TokenSettings) -> None:
+    def __init__(self, context: Context, keys: HeldRing, settings: TokenSettings) -> None:
         self._context = context
         self._keys = keys
         self._settings = settings
@@ -74,7 +74,7 @@ class Tokens:
                 self._note_activity(session, now)
                 return token
             await self._keys.record(claims)
-        raise Conflict
+        raise Unavailable
 
     async def verify(self, token: str) -> Mapping[str, object]:
         """The claims of a session token that is good now and whose session lives. Raises

@@ -8,8 +8,8 @@ from sojourn.http.shapes.keys import JWKS
 
 async def get_jwks(call: Call) -> object:
     """Get the public keys that tokens are verified with."""
-    # As they are in the store, not as this process saw them last: a verifier that meets a kid which it does not
-    # know asks once, and whichever process it asks has to know the key.
+    # As they are in the store, not as this process saw them last: a verifier that meets a kid which it does
+    # not know asks once, and whichever process it asks has to know the key.
     return await call.sojourn.keys.published()
 
 

@@ -15,6 +15,8 @@ from sojourn.service.ports import (
     AppendEvent,
     ClientQuery,
     DeleteUser,
+    DropStoredKey,
+    ExpectMasterKey,
     InsertApiKey,
     InsertClient,
     InsertCutoff,
@@ -23,11 +25,14 @@ from sojourn.service.ports import (
     Operation,
     PutInstance,
     PutStoredKey,
+    RaiseLastExp,
     Refused,
+    RevokeApiKey,
     SessionQuery,
     Store,
     UpdateClient,
     UpdateSession,
+    UpdateStoredKey,
     UpdateUser,
     UserQuery,
 )
@@ -59,6 +64,8 @@ async def fill(store: Store) -> None:
     await store.commit(
         [*rest, make_once("a"), InsertApiKey(make_api_key("sk_a")), AppendEvent(make_event("evt_a"))]
     )
+    keys = [make_stored_key("kid_a"), make_stored_key("kid_b"), make_stored_key("kid_r", state="retired")]
+    await store.commit([InsertApiKey(make_api_key("sk_b")), *(PutStoredKey(key) for key in keys)])
 
 
 def all_kinds() -> list[Operation]:
@@ -77,6 +84,11 @@ def all_kinds() -> list[Operation]:
         make_once("n"),
         InsertApiKey(make_api_key("sk_n")),
         PutStoredKey(make_stored_key("kid_n")),
+        RevokeApiKey(id="key_sk_b", at=NOW),
+        UpdateStoredKey(key=make_stored_key("kid_a", state="retired", version=2), expected_version=1),
+        RaiseLastExp(kid="kid_b", at=NOW),
+        DropStoredKey("kid_r"),
+        ExpectMasterKey(None),
         PutInstance(replace(INSTANCE, publishable_key="pk_test_new")),
     ]
 
@@ -97,6 +109,10 @@ REFUSALS: dict[str, Callable[[], Operation]] = {
     ),
     "repeated creation": lambda: make_once("a"),
     "repeated API key": lambda: InsertApiKey(make_api_key("sk_a")),
+    "changed API key": lambda: RevokeApiKey(id="key_none", at=NOW),
+    "changed stored key": lambda: UpdateStoredKey(key=make_stored_key("kid_a"), expected_version=7),
+    "changed key that signs": lambda: RaiseLastExp(kid="kid_none", at=NOW),
+    "changed master key": lambda: ExpectMasterKey("mk_other"),
 }
 
 

@@ -16,10 +16,14 @@ from sojourn.service.ports import (
     InsertCutoff,
     InsertSession,
     Operation,
+    PutStoredKey,
+    RaiseLastExp,
     Refused,
+    RevokeApiKey,
     SessionQuery,
     Store,
     UpdateClient,
+    UpdateStoredKey,
     UpdateUser,
 )
 from sojourn.testing.contract.base import (
@@ -39,7 +43,7 @@ from sojourn.testing.contract.base import (
     the_user,
     update,
 )
-from sojourn.testing.contract.keys import make_api_key, make_once
+from sojourn.testing.contract.keys import make_api_key, make_once, make_stored_key
 
 ROUNDS = 10
 ENDS = [status for status in Status if not status.live]
@@ -219,3 +223,33 @@ class RaceContract(ContractBase):
         assert client.last_active_session_id == winner
         assert await list_ids(store, client_id="client_b") == [winner]
         assert await status_of(store, winner) is Status.ACTIVE
+
+    async def test_of_racing_rotations_one_is_made(self, store: Store) -> None:
+        """Those who change a key at the version that all of them have read make one change, however often
+        its last `exp` is raised meanwhile, and no raise is lost."""
+        key = make_stored_key("kid_0")
+        await store.commit([PutStoredKey(key)])
+
+        async def rotate(n: int) -> str:
+            guard = UpdateStoredKey(key=replace(key, version=2), expected_version=1)
+            return await outcome(store.commit([guard, PutStoredKey(make_stored_key(f"kid_new{n}"))]))
+
+        async def raise_to(n: int) -> str:
+            return await outcome(store.commit([RaiseLastExp(kid="kid_0", at=NOW + n)]))
+
+        outcomes = await asyncio.gather(*(work(n) for n in range(ROUNDS) for work in (rotate, raise_to)))
+        assert sorted(outcomes[::2]) == [Refused.CHANGED] * (ROUNDS - 1) + ["done"]
+        assert set(outcomes[1::2]) == {"done"}
+        (old, new) = await store.stored_keys()
+        assert (old.version, old.last_exp_at) == (2, NOW + ROUNDS - 1)
+        assert new.kid == f"kid_new{outcomes[::2].index('done')}"
+
+    async def test_of_racing_revocations_one_key_is_left(self, store: Store) -> None:
+        """However many revoke the secret keys one by one, the last one stays."""
+        keys = [make_api_key(f"sk_{n}") for n in range(ROUNDS)]
+        await store.commit([InsertApiKey(key) for key in keys])
+        outcomes = await asyncio.gather(
+            *(outcome(store.commit([RevokeApiKey(id=key.id, at=NOW)])) for key in keys)
+        )
+        assert sorted(outcomes) == ["done"] * (ROUNDS - 1) + [Refused.LAST_KEY]
+        assert [key.revoked_at for key in await store.api_keys()].count(None) == 1
