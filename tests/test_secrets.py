@@ -146,7 +146,7 @@ def test_the_search_can_find(found: Found) -> None:
 
 
 def test_no_canary_is_written(found: Found) -> None:
-    """No key, token or refused value is in any log or in the database, running or stopped."""
+    """H-04: no key, token or refused value is in any log or in the database, running or stopped."""
     assert len(found.nowhere) > 12
     for name, text in found.nowhere.items():
         assert text not in found.log, f"{name} is in the log"
