@@ -61,8 +61,8 @@ async def test_the_limit_evicts(action: str, gone: int) -> None:
 @pytest.mark.parametrize("action", ["deny", "evict_oldest", "evict_idle"])
 @pytest.mark.parametrize("stores", [1, 2])
 async def test_a_hundred_racing_creations(tmp_path: Path, action: str, stores: int) -> None:
-    """S-12: however many are created at once, over one store or two on the same file: never more than the limit,
-    and where sessions are evicted every creation succeeds."""
+    """S-12: however many are created at once, over one store or two on a file: never more than the limit, and
+    where sessions are evicted every creation succeeds."""
     url, policy = f"sqlite:///{tmp_path}/race.db", limited(3, action)
     async with opened(url, policy=policy) as first, opened(url, policy=policy) as second:
         user = await user_id(first)
