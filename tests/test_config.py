@@ -174,16 +174,35 @@ def test_a_policy_that_does_not_fit(name: str, value: str) -> None:
 
 
 def test_every_limit_can_be_set() -> None:
-    """Each field of the policy has its variable."""
-    values = {
-        name: getattr(Policy(), name) or 900
-        for name in Policy.__dataclass_fields__
-        if name != "single_session"
-    }
-    environment = {f"SOJOURN_POLICY_{name.upper()}": str(value) for name, value in values.items()}
-    policy = load(environment={**environment, "SOJOURN_POLICY_SINGLE_SESSION": "true"}).build_policy()
+    """Each field of the policy has its variable, whatever its type."""
+    values = {name: _other(getattr(Policy(), name)) for name in Policy.__dataclass_fields__}
+    values |= {"max_sessions_per_user": 3, "session_limit_action": "evict_idle"}
+    environment = {f"SOJOURN_POLICY_{name.upper()}": str(value).lower() for name, value in values.items()}
+    policy = load(environment=environment).build_policy()
     assert {name: getattr(policy, name) for name in values} == values
-    assert policy.single_session
+
+
+def _other(default: object) -> object:
+    """A value that is not the default, or at least not None."""
+    return not default if isinstance(default, bool) else default or 3600
+
+
+def test_roles_are_read_from_the_file(tmp_path: Path) -> None:
+    """Each role has its list of permissions; what cannot be a role or a permission is refused by its name,
+    and there is no variable for the table."""
+    text = '[roles]\n"org:editor" = ["org:posts:manage", "org:posts:read"]\n"org:admin" = []\n'
+    roles = load(write(tmp_path, text), {}).build_roles()
+    assert roles.permissions_of("org:editor") == ("org:posts:manage", "org:posts:read")
+    for role, permission in (
+        ("editor", "org:posts:read"),
+        ("org:editor", "posts:read"),
+        ("org:editor", "org:sys_profile:manage"),
+    ):
+        config = load(write(tmp_path, f'roles = {{"{role}" = ["{permission}"]}}'), {})
+        with pytest.raises(ConfigurationError, match="roles"):
+            config.build_roles()
+    with pytest.raises(ConfigurationError, match="SOJOURN_ROLES"):
+        load(environment={"SOJOURN_ROLES": "org:editor"})
 
 
 def test_secrets_are_not_repeated() -> None:

@@ -31,6 +31,8 @@ SERVICES = {
     "sessions",
     "tokens",
     "users",
+    "organizations",
+    "memberships",
     "clients",
     "events",
     "api_keys",

@@ -18,6 +18,8 @@ SERVICES = {
     "sessions": ("sessions", "Sessions"),
     "tokens": ("tokens", "Tokens"),
     "users": ("users", "Users"),
+    "organizations": ("organizations", "Organizations"),
+    "memberships": ("memberships", "Memberships"),
     "clients": ("clients", "Clients"),
     "tickets": ("tickets", "Tickets"),
     "testing_tokens": ("testing_tokens", "TestingTokens"),

@@ -33,6 +33,8 @@ _SERVICES = (
     "sessions",
     "tokens",
     "users",
+    "organizations",
+    "memberships",
     "clients",
     "tickets",
     "testing_tokens",

@@ -3,7 +3,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from sojourn.config import Config
-from sojourn.core.directory import IdentifierKind, User
+from sojourn.core.directory import IdentifierKind, Member, Organization, User
 from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, SigningKeyStatus
 from sojourn.core.policy import Limits, Policy
@@ -16,7 +16,15 @@ from sojourn.service.endings import Ending, Preview
 from sojourn.service.filters import SessionFilter
 from sojourn.service.history import Explanation
 from sojourn.service.policies import PolicyView
-from sojourn.service.ports import Clock, Entropy, EventPage
+from sojourn.service.ports import (
+    Clock,
+    Entropy,
+    EventPage,
+    MembershipPage,
+    MembershipQuery,
+    OrganizationPage,
+    OrganizationQuery,
+)
 from sojourn.service.sessions import Companion, SessionList, SessionSearch
 from sojourn.service.testing_tokens import TestingToken
 from sojourn.service.tickets import (
@@ -37,6 +45,8 @@ class BlockingSojourn:
     sessions: _Sessions
     tokens: _Tokens
     users: _Users
+    organizations: _Organizations
+    memberships: _Memberships
     clients: _Clients
     tickets: _Tickets
     testing_tokens: _TestingTokens
@@ -70,6 +80,7 @@ class _Sessions:
         tasks: Iterable[str] = (),
         limits: Limits | None = None,
         application: str | None = None,
+        pending: bool = True,
         once: Once | None = None,
         also: Companion | None = None,
     ) -> Session: ...
@@ -105,6 +116,8 @@ class _Sessions:
     def touch(self, session_id: str, *, activity: Activity | None = None) -> Session: ...
     def touch_is_due(self, session: Session, now: int) -> bool: ...
     def activate(self, session_id: str) -> Session: ...
+    def complete_task(self, session_id: str, key: str) -> Session: ...
+    def set_organization(self, session_id: str, organization_id: str | None) -> Session: ...
     def end(self, session_id: str) -> Session: ...
     def remove(self, session_id: str) -> Session: ...
     def revoke(self, session_id: str, *, note: str | None = None) -> Session: ...
@@ -139,6 +152,77 @@ class _Users:
     def ban(self, user_id: str) -> User: ...
     def unban(self, user_id: str) -> User: ...
     def delete(self, user_id: str) -> None: ...
+
+class _Organizations:
+    def create(
+        self,
+        *,
+        name: str,
+        slug: str | None = None,
+        created_by: str | None = None,
+        max_allowed_memberships: int = 0,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+        created_at: int | None = None,
+        once: Once | None = None,
+    ) -> Organization: ...
+    def get(self, id_or_slug: str, *, counts: bool = False) -> Organization: ...
+    def list(
+        self, *, query: str | None = None, user_id: str | None = None, limit: int = 10, offset: int = 0
+    ) -> Sequence[Organization]: ...
+    def page(self, query: OrganizationQuery) -> OrganizationPage: ...
+    def update(
+        self,
+        organization_id: str,
+        *,
+        name: str | None = None,
+        slug: str | None = None,
+        max_allowed_memberships: int | None = None,
+        admin_delete_enabled: bool | None = None,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+        created_at: int | None = None,
+    ) -> Organization: ...
+    def merge_metadata(
+        self,
+        organization_id: str,
+        *,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+    ) -> Organization: ...
+    def delete(self, organization_id: str) -> None: ...
+
+class _Memberships:
+    def add(
+        self,
+        organization_id: str,
+        user_id: str,
+        *,
+        role: str,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+        once: Once | None = None,
+    ) -> Member: ...
+    def get(self, organization_id: str, user_id: str) -> Member: ...
+    def list(
+        self,
+        *,
+        organization_id: str | None = None,
+        user_id: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+    ) -> Sequence[Member]: ...
+    def page(self, query: MembershipQuery) -> MembershipPage: ...
+    def update(self, organization_id: str, user_id: str, *, role: str) -> Member: ...
+    def merge_metadata(
+        self,
+        organization_id: str,
+        user_id: str,
+        *,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+    ) -> Member: ...
+    def remove(self, organization_id: str, user_id: str) -> Member: ...
 
 class _Clients:
     def get(self, client_id: str) -> ClientView: ...

@@ -14,6 +14,7 @@ import msgspec
 from sojourn.core.errors import ConfigurationError, Invalid
 from sojourn.core.policy import Policy
 from sojourn.service.signing_keys import PUBLISH_SECONDS, RotationSettings
+from sojourn.core.roles import Roles
 from sojourn.tokens.envelope import MasterKey
 
 PREFIX = "SOJOURN_"
@@ -58,6 +59,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log_format: Literal["json", "text"] = "text"
     policy: dict[str, Any] = {}
     """Lifetimes and limits by their names in `Policy`; SOJOURN_POLICY_… as a variable."""
+    roles: dict[str, tuple[str, ...]] = {}
+    """What each role may do: `org:<role>` = a list of `org:<feature>:<permission>`."""
 
     def __repr__(self) -> str:
         """Blind: two of the settings are secrets."""
@@ -87,6 +90,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         except Invalid as error:
             raise ConfigurationError(error.detail) from None
 
+    def build_roles(self) -> Roles:
+        """The roles. Raises ConfigurationError naming the one that does not fit."""
+        try:
+            return Roles(self.roles)
+        except Invalid as error:
+            raise ConfigurationError(f"roles: {error.meta['param_name']}: {error}") from None
+
     def build_master_key(self) -> MasterKey | None:
         """The master key. Raises ConfigurationError, which never repeats the text."""
         if self.master_key is None:
@@ -98,6 +108,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 _POLICY_TYPES: dict[str, Any] = get_type_hints(Policy)
+_TABLES = ("policy", "roles")
+"""Settings that no single variable can hold."""
 
 
 def load(path: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
@@ -120,7 +132,7 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
             policy[variable.removeprefix(POLICY_PREFIX).lower()] = value
             continue
         name = variable.removeprefix(PREFIX).lower()
-        if name not in known or name == "policy" or variable != variable.upper():
+        if name not in known or name in _TABLES or variable != variable.upper():
             raise ConfigurationError(f"{variable} is not a setting of sojourn.")
         if value != "":  # an empty variable is as good as none, as compose files have them
             listed = name in _LISTS

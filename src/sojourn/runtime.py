@@ -23,6 +23,8 @@ from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
 from sojourn.service.held_ring import HeldRing
 from sojourn.service.history import History
+from sojourn.service.memberships import Memberships
+from sojourn.service.organizations import Organizations
 from sojourn.service.policies import Policies
 from sojourn.service.ports import Clock, Entropy, Store
 from sojourn.service.sessions import Sessions
@@ -70,6 +72,8 @@ class Sojourn:
         self.clients = Clients(context)
         self.history = History(context)
         self.users = Users(context)
+        self.organizations = Organizations(context)
+        self.memberships = Memberships(context)
         self.tokens = Tokens(context, held, settings)
         self.tickets = Tickets(
             context,
@@ -119,9 +123,10 @@ class Sojourn:
         # Settings that do not fit are refused before a file is made.
         policy, master = policy or settings.build_policy(), settings.build_master_key()
         settings.build_rotation()
+        roles = settings.build_roles()
         store = await open_store(settings)
         try:
-            context = Context(store, clock, entropy, PolicyInForce(policy, policy))
+            context = Context(store, clock, entropy, PolicyInForce(policy, policy), roles)
             sojourn = await cls._start(context, settings, master)
             background = [
                 asyncio.create_task(sojourn._held.run()),

@@ -78,6 +78,25 @@ ERRATA = (
         "the description has no answer for a user who is not there; an older one had this",
     ),
     Erratum("CreateActorToken", 403, "user_banned", "as for createSession"),
+    Erratum(
+        "createSession",
+        403,
+        "not_a_member_in_organization",
+        "the catalogue's code for it; the description knows the organization's absence only",
+    ),
+    Erratum(
+        "ListOrganizationMemberships",
+        404,
+        "resource_not_found",
+        "the description has no answer for an organization that is not there",
+    ),
+    Erratum("UsersGetOrganizationMemberships", 404, "resource_not_found", "the same for a user"),
+    Erratum(
+        "UsersGetOrganizationMemberships",
+        422,
+        "form_param_value_invalid",
+        "the description bounds the page without an answer for what lies outside",
+    ),
 )
 
 
@@ -94,6 +113,14 @@ class Extension:
 EXTENSIONS = {
     "VerifySession": Extension(
         "Session", frozenset({400, 401, 404}), "left out from 2025-04-10 on; SDKs still call it"
+    ),
+    "MergeOrganizationMetadata": Extension(
+        "Organization",
+        frozenset({400, 401, 404, 422}),
+        "left out of the subset; the newest version sends metadata here, and SDKs call it",
+    ),
+    "UpdateOrganizationMembershipMetadata": Extension(
+        "OrganizationMembership", frozenset({400, 401, 404, 422}), "left out of the subset; SDKs call it"
     ),
     "GetPublicJWKS": Extension("JWKS", frozenset(), "described for the Frontend API only"),
 }
@@ -118,6 +145,11 @@ FRONT = frozenset({400, 401})
 NEVER: dict[tuple[str | None, int], str] = {
     (None, 402): "there are no plans and nothing is paid for",
     (None, 410): "operations that are deprecated upstream are kept",
+    ("ListOrganizations", 403): "organizations cannot be switched off",
+    ("GetOrganization", 403): "the same",
+    ("UpdateOrganization", 403): "the same",
+    ("UsersGetOrganizationMemberships", 403): "the same",
+    ("DeleteOrganizationMembership", 422): "nothing is given that could be wrong",
     ("CreateUser", 403): "there are no settings of an instance that could forbid it",
 }
 """Published statuses that are not given, by operation or, with None, at all."""

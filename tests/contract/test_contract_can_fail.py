@@ -8,7 +8,14 @@ import pytest
 
 from sojourn.stores.memory import MemoryStore
 from sojourn.testing.contract import StoreContract
-from tests.contract import broken_keys, broken_reads, broken_tickets, broken_walks, broken_writes
+from tests.contract import (
+    broken_keys,
+    broken_organizations,
+    broken_reads,
+    broken_tickets,
+    broken_walks,
+    broken_writes,
+)
 from tests.contract.broken import BROKEN
 
 
@@ -33,5 +40,12 @@ def test_there_are_broken_stores() -> None:
     """Every module has registered theirs, and no store is in the list twice."""
     stores = {store for store, _, _ in BROKEN}
     assert len(stores) == len(BROKEN)
-    modules = (broken_keys, broken_reads, broken_tickets, broken_walks, broken_writes)
+    modules = (
+        broken_keys,
+        broken_organizations,
+        broken_reads,
+        broken_tickets,
+        broken_walks,
+        broken_writes,
+    )
     assert {store.__module__ for store in stores} == {module.__name__ for module in modules}

@@ -126,21 +126,55 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """A team or tenant of the application."""
+    """A team or tenant of the application. Instants are integer milliseconds of Unix time."""
 
     id: str
     name: str
     created_at: int
     updated_at: int
     slug: str | None = None
+    created_by: str | None = None
+    max_allowed_memberships: int = 0
+    """The most members that it takes; 0: any number."""
+    admin_delete_enabled: bool = True
     public_metadata: Mapping[str, object] = field(default_factory=lambda: _EMPTY)
     private_metadata: Mapping[str, object] = field(default_factory=lambda: _EMPTY, repr=False)
+    version: int = 1
+    sequence: int = 0
+    members_count: int | None = None
+    """How many members it has, where that was asked for."""
+    missing_admin: bool | None = None
+    """Whether no member has the role `org:admin`, where that was asked for."""
+
+    def to_wire(self) -> dict[str, object]:
+        """The resource as JSON-ready values (spec Organization, whose `slug` is a text: empty for none)."""
+        wire: dict[str, object] = {
+            "object": "organization",
+            "id": self.id,
+            "name": self.name,
+            "slug": self.slug or "",
+            "image_url": "",
+            "has_image": False,
+            "max_allowed_memberships": self.max_allowed_memberships,
+            "admin_delete_enabled": self.admin_delete_enabled,
+            "public_metadata": dict(self.public_metadata),
+            "private_metadata": dict(self.private_metadata),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+        told = {
+            "created_by": self.created_by,
+            "members_count": self.members_count,
+            "missing_member_with_elevated_permissions": self.missing_admin,
+        }
+        wire.update((name, value) for name, value in told.items() if value is not None)
+        return wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
     """A user's place in an organization. `role` is spelt as on the wire, `org:admin`;
-    `permissions` as `org:feature:permission`."""
+    `permissions`, as `org:feature:permission`, are those of the role (core.roles) and not stored."""
 
     id: str
     organization_id: str
@@ -150,6 +184,49 @@ class Membership:
     updated_at: int
     permissions: tuple[str, ...] = ()
     public_metadata: Mapping[str, object] = field(default_factory=lambda: _EMPTY)
+    private_metadata: Mapping[str, object] = field(default_factory=lambda: _EMPTY, repr=False)
+    version: int = 1
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A membership with both its ends, as they were at one instant."""
+
+    membership: Membership
+    organization: Organization
+    user: User
+
+    def to_wire(self) -> dict[str, object]:
+        """The resource as JSON-ready values (spec OrganizationMembership)."""
+        membership, user = self.membership, self.user
+        return {
+            "object": "organization_membership",
+            "id": membership.id,
+            "role": membership.role,
+            "role_name": membership.role.removeprefix("org:").replace("_", " ").title(),
+            "permissions": list(membership.permissions),
+            "public_metadata": dict(membership.public_metadata),
+            "private_metadata": dict(membership.private_metadata),
+            "organization": self.organization.to_wire(),
+            "public_user_data": {
+                "user_id": user.id,
+                "first_name": user.first_name,
+                "last_name": user.last_name,
+                "profile_image_url": None,
+                "image_url": "",
+                "has_image": False,
+                "identifier": next((v for kind, v in user.identifiers() if kind in _SHOWN), None),
+                "username": user.username,
+                "banned": user.banned,
+            },
+            "created_at": membership.created_at,
+            "updated_at": membership.updated_at,
+        }
+
+
+_SHOWN = (IdentifierKind.USERNAME, IdentifierKind.EMAIL_ADDRESS, IdentifierKind.PHONE_NUMBER)
+"""What other members may know a user by; the application's own id stays with it."""
 
 
 def _verification(contact: Contact) -> dict[str, object] | None:

@@ -90,6 +90,30 @@ class SessionLimitReached(Forbidden):
     code = "quota_exceeded"
 
 
+class NotAMember(Forbidden):
+    """This user is not a member of this organization."""
+
+    code = "not_a_member_in_organization"
+
+
+class AlreadyAMember(SojournError):
+    """This user is a member of this organization already."""
+
+    code = "already_a_member_in_organization"
+
+
+class MembershipLimitReached(Forbidden):
+    """This organization takes no more members."""
+
+    code = "organization_membership_quota_exceeded"
+
+
+class OrganizationLimitReached(Forbidden):
+    """This user may create no more organizations."""
+
+    code = "quota_exceeded"
+
+
 class SessionExists(SojournError):
     """This client already holds a session, and the instance allows one at a time."""
 

@@ -14,6 +14,8 @@ class EventType(StrEnum):
     SESSION_CREATED = "session.created"
     SESSION_PENDING = "session.pending"
     SESSION_ACTIVATED = "session.activated"
+    SESSION_ORGANIZATION_CHANGED = "session.organization_changed"
+    SESSION_TASK_COMPLETED = "session.task_completed"
     SESSION_FACTORS_VERIFIED = "session.factors_verified"
     SESSION_ENDED = "session.ended"
     SESSION_REMOVED = "session.removed"
@@ -34,6 +36,12 @@ class EventType(StrEnum):
     USER_SESSIONS_ENDED = "user.sessions_ended"
     CLIENT_SESSIONS_ENDED = "client.sessions_ended"
     INSTANCE_SESSIONS_ENDED = "instance.sessions_ended"
+    ORGANIZATION_CREATED = "organization.created"
+    ORGANIZATION_UPDATED = "organization.updated"
+    ORGANIZATION_DELETED = "organization.deleted"
+    MEMBERSHIP_CREATED = "organizationMembership.created"
+    MEMBERSHIP_UPDATED = "organizationMembership.updated"
+    MEMBERSHIP_DELETED = "organizationMembership.deleted"
     POLICY_CHANGED = "policy.changed"
     KEY_PUBLISHED = "key.published"
     KEY_ROTATED = "key.rotated"
@@ -52,6 +60,20 @@ BY_STATUS: dict[Status, EventType] = {
     Status.ABANDONED: EventType.SESSION_ABANDONED,
 }
 """The event that announces that a session has come into a status."""
+
+
+CHANGES_CLAIMS: frozenset[EventType] = frozenset(
+    {
+        EventType.SESSION_ACTIVATED,
+        EventType.SESSION_ORGANIZATION_CHANGED,
+        EventType.ORGANIZATION_UPDATED,
+        EventType.ORGANIZATION_DELETED,
+        EventType.MEMBERSHIP_UPDATED,
+        EventType.MEMBERSHIP_DELETED,
+    }
+)
+"""After these a token made before may say what is true no more: of the session, of the user in the
+organization, or of everybody in the organization, whichever of these ids the event has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sojourn.core.policy import DAY, Policy
-from sojourn.core.session import Activity, Actor, Ending, Instigator, Reason, Session, Status
+from sojourn.core.session import (
+    CHOOSE_ORGANIZATION,
+    Activity,
+    Actor,
+    Ending,
+    Instigator,
+    Reason,
+    Session,
+    Status,
+)
 
 ABANDONMENT_SECONDS = 30 * DAY
 """Default distance of `abandon_at` from the creation (wire/backend-api.md section 2.5)."""
@@ -192,6 +201,26 @@ def attest(session: Session, now: int, *, first: bool, second: bool) -> Session:
     )
 
 
+def complete_task(session: Session, key: str, now: int) -> Session:
+    """Take a task from a live session; with the last one it leaves pending. Without that task it comes back
+    unchanged."""
+    if not session.live or key not in (session.tasks or ()):
+        return session
+    return _changed(session, now, **_without(session, key))
+
+
+def choose_organization(session: Session, organization_id: str | None, now: int) -> Session:
+    """Make an organization the active one of a live session, or none. Choosing one does the task of that
+    name."""
+    if not session.live:
+        return session
+    chosen = organization_id is not None and CHOOSE_ORGANIZATION in (session.tasks or ())
+    if session.last_active_organization_id == organization_id and not chosen:
+        return session
+    changes = _without(session, CHOOSE_ORGANIZATION) if chosen else {}
+    return _changed(session, now, last_active_organization_id=organization_id, **changes)
+
+
 def touch(session: Session, now: int, *, activity: Activity | None = None) -> Session:
     """Record activity at `now` (ms); never backwards, never on an ended session, never a change of state."""
     if Trigger.TOUCH not in TRANSITIONS[session.status]:
@@ -260,6 +289,13 @@ def _first_deadline(session: Session, now: int) -> _End | None:
         if best is None or rank < best[0]:
             best = (rank, Status.ABANDONED, Reason.ABANDONMENT, Instigator.POLICY, None)
     return best
+
+
+def _without(session: Session, key: str) -> dict[str, object]:
+    tasks = tuple(task for task in session.tasks or () if task != key)
+    if tasks:
+        return {"tasks": tasks}
+    return {"tasks": None, "status": TRANSITIONS[session.status].get(Trigger.ACTIVATE, session.status)}
 
 
 def _ended(session: Session, status: Status, ending: Ending, now: int) -> Session:

@@ -44,6 +44,8 @@ class Policy:
     impersonation_inactivity_seconds: int = 10 * MINUTE
     single_session: bool = False
     """True: a client holds one live session, and a new one replaces it."""
+    require_organization: bool = False
+    """True: a new session without an active organization is pending until one is chosen."""
     max_sessions_per_user: int | None = None
     """The most live sessions that a user may hold at once; None: any number."""
     session_limit_action: SessionLimitAction = "deny"
@@ -116,6 +118,12 @@ class Policy:
             lifetime_seconds=lifetime,
             inactivity_seconds=inactivity if inactivity < lifetime else None,
         )
+
+    def for_session(self, limits: Limits | None, *, acting: bool) -> Policy:
+        """This policy as it binds one session, with its own durations if any, and `acting` as somebody else
+        or not. Raises Invalid."""
+        own = self if limits is None else self.with_limits(limits)
+        return own.for_actor() if acting else own
 
     def _check_inactivity(self, name: str, inactivity: int | None, lifetime: int) -> None:
         if inactivity is None:

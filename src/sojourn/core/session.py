@@ -29,6 +29,10 @@ class Status(StrEnum):
         return self is Status.ACTIVE or self is Status.PENDING
 
 
+CHOOSE_ORGANIZATION = "choose-organization"
+"""The task of a user who has to choose an organization; SDKs know this key."""
+
+
 class Reason(StrEnum):
     """Why a session ended: a stable code for programs, beside the optional text for people."""
 

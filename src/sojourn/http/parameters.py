@@ -148,6 +148,59 @@ class Texts(Parameter[list[str]]):
         return {"type": "array", "items": item, "maxItems": self.most}
 
 
+@dataclass(frozen=True, slots=True)
+class Signed(Parameter[tuple[tuple[str, ...] | None, tuple[str, ...]]]):
+    """Values to include and, with a minus before them, to exclude; `most` at the most."""
+
+    most: int = 100
+
+    def of(self, query: Query) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        """Those to include, None where there is none, and those to exclude."""
+        values = query.get(self.name, [])
+        if len(values) > self.most:
+            raise Invalid(self.name, f"{self.name} may be given {self.most} times.")
+        excluded = tuple(value[1:] for value in values if value.startswith("-"))
+        # A plus sign in a query string that was not encoded arrives as a space.
+        included = tuple(value[value[:1] in ("+", " ") :] for value in values if not value.startswith("-"))
+        return included or None, excluded
+
+    def schema(self) -> dict[str, object]:
+        """An array, each item a parameter of its own."""
+        item = {"type": "string", "pattern": "^[+-]?."}
+        return {"type": "array", "items": item, "maxItems": self.most}
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Parameter[tuple[str, bool]]):
+    """One of `words`, upwards, or with a minus before it downwards."""
+
+    words: Sequence[str]
+    default: str
+
+    def of(self, query: Query) -> tuple[str, bool]:
+        """The word, and whether it goes downwards."""
+        given = self.one(query) or self.default
+        # A plus sign in a query string that was not encoded arrives as a space.
+        word = given[given[0] in "+- " :]
+        if word not in self.words:
+            raise Invalid(self.name, f"{self.name} must be one of {', '.join(self.words)}, signed + or -.")
+        return word, given[0] == "-"
+
+    def schema(self) -> dict[str, object]:
+        """Every word with every sign."""
+        signed = [sign + word for word in self.words for sign in ("", "+", "-")]
+        return {"type": "string", "enum": signed, "default": self.default}
+
+
+def only(query: Query, *known: Parameter[object]) -> None:
+    """Refuse parameters that the operation does not have: to leave a filter out silently would answer with
+    what was not asked for. Raises Invalid naming one."""
+    names = {parameter.name for parameter in known} | {"__clerk_api_version", PAGINATED.name}
+    for name in query:
+        if name not in names:
+            raise Invalid(name[:64], f"{name[:64]} is not a parameter that this version of sojourn has.")
+
+
 LIMIT = Integer("limit", "How many to answer with at most.", default=10, least=1, most=PAGE_LIMIT)
 OFFSET = Integer("offset", "How many to leave out first.", default=0, least=0)
 PAGINATED = Boolean("paginated", "Answer with a page and the number of all matches, not with a bare array.")

@@ -15,6 +15,7 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.Invalid, 422),
     (errors.Forbidden, 403),
     (errors.SessionExists, 400),
+    (errors.AlreadyAMember, 400),
     (errors.Conflict, 409),
     (errors.InvalidSessionToken, 400),
     (TicketRefused, 400),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -78,6 +79,19 @@ def query_of(raw: bytes) -> dict[str, list[str]]:
     for name, value in pairs:
         query.setdefault(name, []).append(value)
     return query
+
+
+def instant(name: str, given: str | None) -> int | None:
+    """Unix ms of an RFC 3339 time in a body, None for none. Raises Invalid naming the parameter."""
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise Invalid(name, f"{name} must be a time in the notation of RFC 3339.") from None
 
 
 def _object_of(raw: bytes) -> dict[str, object]:

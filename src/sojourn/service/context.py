@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sojourn.core.errors import Invalid
+from sojourn.core.errors import IdempotencyMismatch, Invalid
 from sojourn.core.events import Event, EventType, of_session
 from sojourn.core.ids import Prefix
 from sojourn.core.policy import Policy
+from sojourn.core.roles import Roles
 from sojourn.core.session import Session
-from sojourn.service.ports import AppendEvent, Clock, Entropy, Store
+from sojourn.service.ports import AppendEvent, Clock, Entropy, InsertOnce, Store
 
 request_id: ContextVar[str | None] = ContextVar("sojourn_request_id", default=None)
 """The trace id of the request in hand; stands in events and in every log line."""
@@ -38,6 +39,10 @@ class Once:
     digest: bytes
     fingerprint: bytes
 
+    def done(self, resource_id: str, now: int) -> InsertOnce:
+        """The operation that remembers what was made."""
+        return InsertOnce(digest=self.digest, fingerprint=self.fingerprint, resource_id=resource_id, at=now)
+
 
 @dataclass(slots=True)
 class PolicyInForce:
@@ -57,11 +62,25 @@ class Context:
     clock: Clock
     entropy: Entropy
     policies: PolicyInForce
+    roles: Roles = field(default_factory=Roles)
+    """What each role may do."""
 
     @property
     def policy(self) -> Policy:
         """The policy in force: what is configured, with what has been changed since."""
         return self.policies.current
+
+    async def made(self, once: Once | None) -> str | None:
+        """The id of what was made under an idempotency key, None where there is no key or nothing was. Raises
+        IdempotencyMismatch when the key came with another request."""
+        done = None if once is None else await self.store.once(once.digest)
+        if once is None or done is None:
+            return None
+        if done.fingerprint != once.fingerprint:
+            raise IdempotencyMismatch(
+                "Idempotency-Key", "This idempotency key was used before for a different request."
+            )
+        return done.resource_id
 
     def id(self, prefix: Prefix, now: int) -> str:
         """A new id."""

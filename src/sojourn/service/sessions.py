@@ -10,24 +10,23 @@ from sojourn.core import lifecycle
 from sojourn.core.client import Client
 from sojourn.core.errors import (
     Conflict,
-    IdempotencyMismatch,
     Invalid,
+    Missing,
+    NotAMember,
     NotFound,
-    SessionLimitReached,
-    UserBanned,
 )
 from sojourn.core.events import BY_STATUS, EventType
 from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind, Trigger
 from sojourn.core.policy import Limits
 from sojourn.core.session import Activity, Actor, Instigator, Session, Status
+from sojourn.service import choosing, refusals
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
 from sojourn.service.filters import SessionFilter, comes_from
 from sojourn.service.ports import (
     Held,
     InsertClient,
-    InsertOnce,
     InsertSession,
     Operation,
     Refused,
@@ -76,40 +75,48 @@ class Sessions:
         tasks: Iterable[str] = (),
         limits: Limits | None = None,
         application: str | None = None,
+        pending: bool = True,
         once: Once | None = None,
         also: Companion | None = None,
     ) -> Session:
         """Sign a user in: a new session, on a client of its own unless one is named.
 
-        `limits` overrides the policy for this session alone. With open `tasks` the session is pending. In
-        single-session mode a live session on the same client is replaced. `application` says what created
-        it, `also` what else is committed in the same step. Raises NotFound (user, client or organization),
-        UserBanned, SessionLimitReached, Invalid (limits), IdempotencyMismatch.
+        `limits` overrides the policy for this session alone. It begins in the organization named, else in
+        the one that the user last became a member of or chose; the policy may ask for one. With open `tasks`
+        it is pending; `pending=False` refuses that. In single-session mode a live session on the same client
+        is replaced. `application` says what created it, `also` what else is committed in the same step.
+        Raises NotFound (user, client or organization), NotAMember, UserBanned, SessionLimitReached, Missing
+        (organization), Invalid (limits), IdempotencyMismatch.
         """
         if once is not None and (done := await self._repeated(once)) is not None:
             return done
-        if organization_id is not None:
-            # Organizations cannot be made yet, so none can be active (README, limits).
-            raise NotFound("organization", organization_id)
-        now = self._context.clock.now()
-        policy = self._context.policy
-        if limits is not None:
-            policy = policy.with_limits(limits)
-        if actor is not None:
-            policy = policy.for_actor()
-        session = lifecycle.create(
-            session_id=self._context.id(Prefix.SESSION, now),
-            user_id=user_id,
-            client_id=client_id or self._context.id(Prefix.CLIENT, now),
-            policy=policy,
-            now=now,
-            actor=actor,
-            activity=activity,
-            tasks=tuple(tasks),
-            application=application,
-        )
-        async with self._room.turn(user_id):
-            return await self._store(session, client_id, once, now, also)
+        tasks = tuple(tasks)
+        for _ in range(ATTEMPTS):
+            now = self._context.clock.now()
+            beginning = await choosing.beginning(self._context, user_id, organization_id)
+            policy = self._context.policy.for_session(limits, acting=actor is not None)
+            session = lifecycle.create(
+                session_id=self._context.id(Prefix.SESSION, now),
+                user_id=user_id,
+                client_id=client_id or self._context.id(Prefix.CLIENT, now),
+                policy=policy,
+                now=now,
+                actor=actor,
+                organization_id=beginning,
+                activity=activity,
+                tasks=choosing.open_tasks(policy, beginning, tasks),
+                application=application,
+            )
+            if not (pending or session.status is Status.ACTIVE):
+                raise Missing("active_organization_id", "The session needs an organization to be active.")
+            try:
+                async with self._room.turn(user_id):
+                    return await self._store(session, client_id, once, now, also)
+            except NotAMember:
+                # A membership that has ended since it was looked up is no reason not to sign in.
+                if organization_id is not None:
+                    raise await choosing.stranger(self._context, organization_id, user_id) from None
+        raise Conflict
 
     async def _store(
         self,
@@ -130,7 +137,7 @@ class Sessions:
                     if done is not None:
                         return done
                 elif refused.why not in self._room.worth_another_try:
-                    raise _refusal(refused, session) from None
+                    raise refusals.of_creation(refused, session) from None
             else:
                 return session
         raise Conflict
@@ -243,6 +250,17 @@ class Sessions:
 
         return await self._change(session_id, change, EventType.SESSION_ACTIVATED)
 
+    async def complete_task(self, session_id: str, key: str) -> Session:
+        """One task is done; with the last one the session leaves pending. One that has ended, or has no such
+        task, comes back unchanged. Raises NotFound, Conflict."""
+        return await choosing.complete_task(self._context, session_id, key)
+
+    async def set_organization(self, session_id: str, organization_id: str | None) -> Session:
+        """Make an organization the active one, or none; the user's next session begins there too. Does the
+        task choose-organization. A session that has ended comes back unchanged. Raises NotFound, NotAMember,
+        Invalid (none, where the policy requires one), Conflict."""
+        return await choosing.set_organization(self._context, session_id, organization_id)
+
     async def end(self, session_id: str) -> Session:
         """The user signs out; the session stays on its client. Raises NotFound, Conflict."""
         return await self._finish(session_id, Trigger.END, Instigator.USER, None)
@@ -319,11 +337,10 @@ class Sessions:
             operations += await self._on_client(session, client_id, now)
         operations += await self._room.made_for(session, now)
         operations.append(InsertSession(session, at_most=self._context.policy.max_sessions_per_user))
+        operations += choosing.guard(session)
         operations.append(self._context.session_event(session, BY_STATUS[session.status], now))
         if once is not None:
-            operations.append(
-                InsertOnce(digest=once.digest, fingerprint=once.fingerprint, resource_id=session.id, at=now)
-            )
+            operations.append(once.done(session.id, now))
         return operations
 
     async def _on_client(self, session: Session, client_id: str, now: int) -> Sequence[Operation]:
@@ -351,14 +368,8 @@ class Sessions:
         return operations
 
     async def _repeated(self, once: Once) -> Session | None:
-        done = await self._context.store.once(once.digest)
-        if done is None:
-            return None
-        if done.fingerprint != once.fingerprint:
-            raise IdempotencyMismatch(
-                "Idempotency-Key", "This idempotency key was used before for a different request."
-            )
-        return await self.get(done.resource_id)
+        made = await self._context.made(once)
+        return None if made is None else await self.get(made)
 
     async def _finish(
         self, session_id: str, trigger: Trigger, instigator: Instigator, note: str | None
@@ -387,18 +398,3 @@ class Sessions:
                 continue
             return changed
         raise Conflict
-
-
-def _refusal(refused: Refused, session: Session) -> Exception:
-    match refused.why:
-        case Refused.USER_MISSING:
-            return NotFound("user", session.user_id)
-        case Refused.USER_BANNED:
-            return UserBanned(f"The user {session.user_id} is banned and cannot hold sessions.")
-        case Refused.CLIENT_MISSING:
-            return NotFound("client", session.client_id)
-        case Refused.LIMIT:
-            detail = f"The user {session.user_id} holds as many sessions as the policy allows."
-            return SessionLimitReached(detail)
-        case _:
-            return Conflict()

@@ -12,6 +12,7 @@ from sojourn.core.ids import Prefix
 from sojourn.core.policy import DAY, HOUR, MAX_SECONDS, MINUTE, Limits
 from sojourn.core.session import Activity, Actor, Session
 from sojourn.core.ticket import ActorTokenSubjectNotFound, Ticket, TicketKind, TicketRefused
+from sojourn.service import choosing
 from sojourn.service.context import ATTEMPTS, Context
 from sojourn.service.ports import InsertTicket, Operation, Refused, UpdateTicket
 from sojourn.service.sessions import Sessions
@@ -99,11 +100,8 @@ class Tickets:
     ) -> IssuedTicket:
         """A ticket that signs the user in, with the organization active if one is named.
 
-        Raises NotFound (user, organization), UserBanned, Invalid (the duration).
+        Raises NotFound (user, organization), NotAMember, UserBanned, Invalid (the duration).
         """
-        if organization_id is not None:
-            # Organizations cannot be made yet, so there is none with that id (README, limits).
-            raise NotFound("organization", organization_id)
         return await self._create(
             TicketKind.SIGN_IN, user_id, expires_in_seconds, organization_id=organization_id
         )
@@ -185,6 +183,8 @@ class Tickets:
             raise NotFound("user", user_id)
         if user.banned:
             raise UserBanned(f"The user {user_id} is banned and cannot be signed in.")
+        if organization_id is not None and not await self._context.store.membership(organization_id, user_id):
+            raise await choosing.stranger(self._context, organization_id, user_id)
         now = self._context.clock.now()
         ticket_id = self._context.id(_PREFIX[kind], now)
         token = self._text(kind, ticket_id, expires_in_seconds)

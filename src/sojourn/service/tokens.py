@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sojourn.core import lifecycle
-from sojourn.core.claims import session_claims
+from sojourn.core.claims import ActiveOrganization, session_claims
 from sojourn.core.errors import Invalid, InvalidSessionToken, NotFound, SojournError, Unavailable
 from sojourn.core.policy import MAX_SECONDS
 from sojourn.core.session import Session
@@ -56,6 +56,10 @@ class Tokens:
                 raise NotFound("session", session_id)
             now = self._context.clock.now()
             session = lifecycle.settle(held.session, held.cutoffs, now)
+            organization = None
+            if session.last_active_organization_id is not None and session.live:
+                # Read together, and last: what the token says was true at one instant.
+                session, organization = await self._in_organization(session_id)
             if not session.live:
                 raise NotFound("live session", session_id)
             claims = session_claims(
@@ -66,6 +70,7 @@ class Tokens:
                 jti=self._context.entropy.bytes(_JTI_BYTES).hex(),
                 version=self._settings.version,
                 azp=origin,
+                organization=organization,
             )
             # No await between the read and the signature: no end of the session can be acknowledged in
             # between by this process (adr/0006-signing-in-the-loop.md).
@@ -112,6 +117,19 @@ class Tokens:
         """Wait until the activity noted so far is written."""
         while self._touching:
             await asyncio.gather(*self._touching.values(), return_exceptions=True)
+
+    async def _in_organization(self, session_id: str) -> tuple[Session, ActiveOrganization | None]:
+        """A session with its organization and what the user may do there; without, if the user is no member
+        any more."""
+        found = await self._context.store.session_in_organization(session_id)
+        if found is None:
+            raise NotFound("session", session_id)
+        session = lifecycle.settle(found.held.session, found.held.cutoffs, self._context.clock.now())
+        if found.organization is None or found.membership is None:
+            return session, None
+        permissions = self._context.roles.permissions_of(found.membership.role)
+        membership = replace(found.membership, permissions=permissions)
+        return session, ActiveOrganization(organization=found.organization, membership=membership)
 
     async def _open(self, token: str) -> Mapping[str, object]:
         try:

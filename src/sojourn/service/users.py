@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sojourn.core.directory import Contact, IdentifierKind, User
-from sojourn.core.errors import Conflict, IdempotencyMismatch, NotFound, Taken
+from sojourn.core.errors import Conflict, NotFound, Taken
 from sojourn.core.events import EventType
 from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind
@@ -15,7 +15,6 @@ from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
 from sojourn.service.ports import (
     DeleteUser,
-    InsertOnce,
     InsertUser,
     Operation,
     Refused,
@@ -73,9 +72,7 @@ class Users:
             self._context.event(EventType.USER_CREATED, now, user_id=user.id),
         ]
         if once is not None:
-            operations.append(
-                InsertOnce(digest=once.digest, fingerprint=once.fingerprint, resource_id=user.id, at=now)
-            )
+            operations.append(once.done(user.id, now))
         try:
             await self._context.store.commit(operations)
         except Refused as refused:
@@ -222,14 +219,8 @@ class Users:
         raise Conflict
 
     async def _repeated(self, once: Once) -> User | None:
-        done = await self._context.store.once(once.digest)
-        if done is None:
-            return None
-        if done.fingerprint != once.fingerprint:
-            raise IdempotencyMismatch(
-                "Idempotency-Key", "This idempotency key was used before for a different request."
-            )
-        return await self.get(done.resource_id)
+        made = await self._context.made(once)
+        return None if made is None else await self.get(made)
 
 
 def _comparable(identifier: tuple[IdentifierKind, str]) -> tuple[IdentifierKind, str]:

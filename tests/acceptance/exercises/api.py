@@ -25,6 +25,7 @@ NOBODY = {
     "session_id": "sess_none",
     "client_id": "client_none",
     "user_id": "user_none",
+    "organization_id": "org_none",
 }
 """Ids that nobody has, by the name that paths have for them; other names get `none`."""
 

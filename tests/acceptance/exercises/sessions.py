@@ -82,6 +82,11 @@ async def create_session(api: Api) -> None:
     await api.refused(404, "resource_not_found", "createSession", json={"user_id": "user_none"})
     elsewhere = {**body, "active_organization_id": "org_none"}
     await api.refused(404, "resource_not_found", "createSession", json=elsewhere)
+    mine = (await api.answered("CreateOrganization", json={"name": "A", "created_by": user}))["id"]
+    inside = {**body, "active_organization_id": mine}
+    assert (await api.answered("createSession", json=inside))["last_active_organization_id"] == mine
+    stranger = {**inside, "user_id": await api.user()}
+    await api.refused(403, "not_a_member_in_organization", "createSession", json=stranger)
     await api.answered("BanUser", user)
     await api.refused(403, "user_banned", "createSession", json=body)
 

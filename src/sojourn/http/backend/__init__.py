@@ -1,11 +1,13 @@
 """The compatible Backend API: one file a resource (wire/backend-api.md)."""
 
-from sojourn.http.backend import clients, jwks, sessions, tickets, users
+from sojourn.http.backend import clients, jwks, memberships, organizations, sessions, tickets, users
 
 OPERATIONS = (
     *sessions.OPERATIONS,
     *clients.OPERATIONS,
     *jwks.OPERATIONS,
     *users.OPERATIONS,
+    *organizations.OPERATIONS,
+    *memberships.OPERATIONS,
     *tickets.OPERATIONS,
 )

@@ -65,6 +65,8 @@ async def create_session(call: Call) -> object:
         user_id=body.user_id,
         organization_id=body.active_organization_id,
         application=call.key.id if call.key else None,
+        # Who knows no pending session could not be told of one.
+        pending=call.version.knows_pending,
         once=call.once,
     )
     return to_wire(session, call.version)
@@ -146,9 +148,17 @@ OPERATIONS = (
         handler=create_session,
         body=CreateSession,
         answer=Shape,
-        errors={403: "The user is banned.", 404: "There is no such user or organization."},
-        differs="works on every instance; `Idempotency-Key` is honoured; there are no organizations yet, "
-        "so `active_organization_id` answers 404",
+        errors={
+            403: "The user is banned, or no member of the organization.",
+            404: "There is no such user or organization.",
+        },
+        differs="works on every instance; `Idempotency-Key` is honoured; without `active_organization_id` "
+        "the session begins in the organization that the user last became a member of or chose; 403 "
+        "`not_a_member_in_organization`",
+        by_version={
+            "before 2025-03-12": "422 without `active_organization_id` where the policy requires one, in "
+            "place of a pending session"
+        },
         creates=True,
     ),
     Operation(

@@ -113,8 +113,12 @@ OPERATIONS = (
         handler=create_sign_in_token,
         body=CreateSignInToken,
         answer=SignInToken,
-        errors={403: "The user is banned.", 404: "There is no such user or organization."},
-        differs="as CreateActorToken; there are no organizations yet, so `org_id` answers 404",
+        errors={
+            403: "The user is banned, or no member of the organization.",
+            404: "There is no such user or organization.",
+        },
+        differs="as CreateActorToken; 403 `not_a_member_in_organization` for an `org_id` of which the user "
+        "is none",
     ),
     Operation(
         method="POST",

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,7 +13,7 @@ from sojourn.http.parameters import LIMIT, OFFSET, Text, Texts
 from sojourn.http.routes import METADATA_LIMIT, Call, Operation
 from sojourn.http.shapes.common import DeletedObject
 from sojourn.http.shapes.users import User
-from sojourn.http.wire import Nothing, body_of
+from sojourn.http.wire import Nothing, body_of, instant
 from sojourn.service.users import NewContact, NewUser
 
 Name = Annotated[str, msgspec.Meta(max_length=256)]
@@ -116,8 +115,8 @@ async def create_user(call: Call) -> object:
             delete_self_enabled=body.delete_self_enabled is not False,
             create_organization_enabled=body.create_organization_enabled is not False,
             create_organizations_limit=body.create_organizations_limit,
-            legal_accepted_at=_instant("legal_accepted_at", body.legal_accepted_at),
-            created_at=_instant("created_at", body.created_at),
+            legal_accepted_at=instant("legal_accepted_at", body.legal_accepted_at),
+            created_at=instant("created_at", body.created_at),
         ),
         once=call.once,
     )
@@ -174,19 +173,6 @@ def _contacts(name: str, values: list[str], statuses: list[Verification]) -> lis
         raise Invalid(parameter, f"{parameter} needs one item for each {name}.")
     verified = [status == "verified" for status in statuses] or [True] * len(values)
     return [NewContact(value=v, verified=ok) for v, ok in zip(values, verified, strict=True)]
-
-
-def _instant(name: str, given: str | None) -> int | None:
-    """Unix ms of an RFC 3339 time."""
-    if given is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(given)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise Invalid(name, f"{name} must be a time in the notation of RFC 3339.") from None
 
 
 OPERATIONS = (

@@ -31,6 +31,25 @@ from sojourn.service.ports.keys import (
     UpdateStoredKey,
 )
 from sojourn.service.ports.log import AppendEvent, EventPage, InsertOnce, LogOperation, LogStore
+from sojourn.service.ports.organizations import (
+    DeleteMembership,
+    DeleteOrganization,
+    HeldInOrganization,
+    InsertMembership,
+    InsertOrganization,
+    MembershipOrder,
+    MembershipPage,
+    MembershipQuery,
+    NoteOrganization,
+    OrganizationOperation,
+    OrganizationOrder,
+    OrganizationPage,
+    OrganizationQuery,
+    OrganizationStore,
+    RequireMembership,
+    UpdateMembership,
+    UpdateOrganization,
+)
 from sojourn.service.ports.refused import Refused
 from sojourn.service.ports.report import ReportStore, StoreReport
 from sojourn.service.ports.sessions import (
@@ -61,11 +80,27 @@ from sojourn.service.ports.users import (
 )
 
 Operation: TypeAlias = (
-    SessionOperation | UserOperation | KeyOperation | LogOperation | DocumentOperation | TicketOperation
+    SessionOperation
+    | UserOperation
+    | KeyOperation
+    | LogOperation
+    | DocumentOperation
+    | OrganizationOperation
+    | TicketOperation
 )
 
 
-class Store(SessionStore, UserStore, KeyStore, LogStore, DocumentStore, ReportStore, TicketStore, Protocol):
+class Store(
+    SessionStore,
+    UserStore,
+    KeyStore,
+    LogStore,
+    DocumentStore,
+    OrganizationStore,
+    ReportStore,
+    TicketStore,
+    Protocol,
+):
     """Where sessions live. Every verb may raise Unavailable (nothing was changed, or it is unknown whether a
     commit was made: it was never acknowledged).
 
@@ -100,6 +135,8 @@ __all__ = [
     "ClientQuery",
     "Clock",
     "DeleteDocument",
+    "DeleteMembership",
+    "DeleteOrganization",
     "DeleteUser",
     "Document",
     "DocumentOperation",
@@ -109,10 +146,13 @@ __all__ = [
     "EventPage",
     "ExpectMasterKey",
     "Held",
+    "HeldInOrganization",
     "InsertApiKey",
     "InsertClient",
     "InsertCutoff",
+    "InsertMembership",
     "InsertOnce",
+    "InsertOrganization",
     "InsertSession",
     "InsertTicket",
     "InsertUser",
@@ -120,7 +160,16 @@ __all__ = [
     "KeyStore",
     "LogOperation",
     "LogStore",
+    "MembershipOrder",
+    "MembershipPage",
+    "MembershipQuery",
+    "NoteOrganization",
     "Operation",
+    "OrganizationOperation",
+    "OrganizationOrder",
+    "OrganizationPage",
+    "OrganizationQuery",
+    "OrganizationStore",
     "Overdue",
     "PutDocument",
     "PutInstance",
@@ -128,6 +177,7 @@ __all__ = [
     "RaiseLastExp",
     "Refused",
     "ReportStore",
+    "RequireMembership",
     "RevokeApiKey",
     "SessionOperation",
     "SessionPage",
@@ -139,6 +189,8 @@ __all__ = [
     "TicketOperation",
     "TicketStore",
     "UpdateClient",
+    "UpdateMembership",
+    "UpdateOrganization",
     "UpdateSession",
     "UpdateStoredKey",
     "UpdateTicket",

@@ -39,7 +39,8 @@ class UpdateUser:
 
 @dataclass(frozen=True, slots=True)
 class DeleteUser:
-    """Remove a user and free the identifiers. Refused.USER_MISSING when there is none."""
+    """Remove a user with all memberships and free the identifiers. Refused.USER_MISSING when there is
+    none."""
 
     user_id: str
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from sojourn.service.ports import Operation
-from sojourn.stores.memory import documents, keys, log, report, sessions, tickets, users
+from sojourn.stores.memory import documents, keys, log, organizations, report, sessions, tickets, users
 from sojourn.stores.memory.tables import Change, Journal, Tables
 
 T = TypeVar("T")
@@ -16,6 +16,7 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **users.CHANGES,
     **keys.CHANGES,
     **log.CHANGES,
+    **organizations.CHANGES,
     **documents.CHANGES,
     **tickets.CHANGES,
 }
@@ -27,6 +28,7 @@ class MemoryStore(
     keys.Keys,
     log.Log,
     documents.Documents,
+    organizations.Organizations,
     report.Report,
     tickets.Tickets,
 ):

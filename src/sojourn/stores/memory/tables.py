@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from sojourn.core.client import Client
-from sojourn.core.directory import IdentifierKind, User
+from sojourn.core.directory import IdentifierKind, Membership, Organization, User
 from sojourn.core.errors import clip
 from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, Instance, StoredKey
@@ -54,6 +54,11 @@ class Tables:
         self.clients: dict[str, Client] = {}
         self.users: dict[str, User] = {}
         self.identifiers: dict[tuple[IdentifierKind, str], str] = {}
+        self.organizations: dict[str, Organization] = {}
+        self.slugs: dict[str, str] = {}
+        self.memberships: dict[tuple[str, str], Membership] = {}
+        self.noted: dict[str, tuple[str, ...]] = {}
+        """By user: the organizations noted for the next session, the latest last."""
         self.cutoffs: dict[tuple[SubjectKind, str], tuple[Cutoff, ...]] = {}
         self.events: dict[int, Event] = {}
         self.tickets: dict[str, Ticket] = {}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sojourn.core.directory import IdentifierKind, User
 from sojourn.service.ports import DeleteUser, InsertUser, Refused, UpdateUser, UserQuery
+from sojourn.stores.memory.organizations import drop_memberships
 from sojourn.stores.memory.tables import Change, Tables, latest, own
 
 
@@ -69,6 +70,7 @@ def _delete_user(change: Change, operation: DeleteUser) -> None:
     if stored is None:
         raise Refused(Refused.USER_MISSING, operation)
     _free_identifiers(change, stored)
+    drop_memberships(change, stored.id)
     change.journal.drop(change.tables.users, stored.id)
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import closing
 
 from sojourn.service.ports import Operation
-from sojourn.stores.sqlite import documents, keys, log, report, sessions, tickets, users
+from sojourn.stores.sqlite import documents, keys, log, organizations, report, sessions, tickets, users
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.connect import Internals, connect, create
 from sojourn.stores.sqlite.driver import Connection
@@ -25,6 +25,7 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **users.CHANGES,
     **keys.CHANGES,
     **log.CHANGES,
+    **organizations.CHANGES,
     **documents.CHANGES,
     **tickets.CHANGES,
 }
@@ -36,6 +37,7 @@ class SqliteStore(
     keys.Keys,
     log.Log,
     documents.Documents,
+    organizations.Organizations,
     report.Report,
     tickets.Tickets,
 ):

@@ -39,6 +39,8 @@ from sojourn.testing.contract.documents import DocumentContract  # noqa: E402
 from sojourn.testing.contract.keys import KeyContract  # noqa: E402
 from sojourn.testing.contract.listing import ListingContract  # noqa: E402
 from sojourn.testing.contract.log import LogContract  # noqa: E402
+from sojourn.testing.contract.memberships import MembershipContract  # noqa: E402
+from sojourn.testing.contract.organizations import OrganizationContract  # noqa: E402
 from sojourn.testing.contract.purging import PurgeContract  # noqa: E402
 from sojourn.testing.contract.races import RaceContract  # noqa: E402
 from sojourn.testing.contract.sessions import SessionContract  # noqa: E402
@@ -59,6 +61,8 @@ class StoreContract(
     KeyContract,
     ListingContract,
     LogContract,
+    MembershipContract,
+    OrganizationContract,
     PurgeContract,
     RaceContract,
     SessionContract,
