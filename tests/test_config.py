@@ -55,7 +55,8 @@ def test_every_setting_has_a_variable() -> None:
         "SOJOURN_POLICY_LIFETIME_SECONDS": "3600",
     }
     config = load(environment=values)
-    assert {f"SOJOURN_{f.name.upper()}" for f in msgspec.structs.fields(Config)} - {"SOJOURN_POLICY"} == {
+    tables = {"SOJOURN_POLICY", "SOJOURN_ROLES"}
+    assert {f"SOJOURN_{f.name.upper()}" for f in msgspec.structs.fields(Config)} - tables == {
         name for name in values if "POLICY" not in name
     }
     assert (config.port, config.workers, config.token_version) == (9000, 3, 1)

@@ -24,12 +24,16 @@ from tests.http.conftest import check_answer, check_error, new_session
 VERBS = (
     *("session", "sessions", "client", "clients", "user", "users", "user_by", "commit", "once", "instance"),
     *("ticket", "ticket_by"),
+    *("organization", "organization_by_slug", "organizations", "membership", "memberships"),
 )
 BODIES = {
     "createSession": {"user_id": "user_x"},
     "VerifySession": {"token": "x"},
     "CreateActorToken": {"user_id": "user_x", "actor": {"sub": "user_y"}},
     "CreateSignInToken": {"user_id": "user_x"},
+    "CreateOrganization": {"name": "A"},
+    "CreateOrganizationMembership": {"user_id": "user_x", "role": "org:admin"},
+    "UpdateOrganizationMembership": {"role": "org:admin"},
 }
 """What an operation needs to come as far as the store."""
 STORELESS = ("GetJWKS", "GetPublicJWKS", "CreateTestingToken")

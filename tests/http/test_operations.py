@@ -240,5 +240,6 @@ def test_every_operation_is_named_once() -> None:
     every = [*OPERATIONS, *HEALTH]
     assert len({o.name for o in every}) == len(every)
     assert len({(o.method, o.path) for o in every}) == len(every)
-    assert {o.name for o in every if o.creates} == {"createSession", "CreateUser"}
+    creations = {"createSession", "CreateUser", "CreateOrganization", "CreateOrganizationMembership"}
+    assert {o.name for o in every if o.creates} == creations
     assert len(IdentifierKind) == 4
