@@ -195,7 +195,7 @@ class Order(Parameter[tuple[str, bool]]):
 def only(query: Query, *known: Parameter[object]) -> None:
     """Refuse parameters that the operation does not have: to leave a filter out silently would answer with
     what was not asked for. Raises Invalid naming one."""
-    names = {parameter.name for parameter in known} | {"__clerk_api_version", PAGINATED.name}
+    names = {parameter.name for parameter in known} | {"__clerk_api_version"}
     for name in query:
         if name not in names:
             raise Invalid(name[:64], f"{name[:64]} is not a parameter that this version of sojourn has.")
@@ -203,4 +203,5 @@ def only(query: Query, *known: Parameter[object]) -> None:
 
 LIMIT = Integer("limit", "How many to answer with at most.", default=10, least=1, most=PAGE_LIMIT)
 OFFSET = Integer("offset", "How many to leave out first.", default=0, least=0)
+ALWAYS_PAGINATED = Boolean("paginated", "Without effect: the answer is always a page.")
 PAGINATED = Boolean("paginated", "Answer with a page and the number of all matches, not with a bare array.")

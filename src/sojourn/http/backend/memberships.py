@@ -7,7 +7,18 @@ from typing import Any
 import msgspec
 
 from sojourn.http.backend.organizations import MergeMetadata
-from sojourn.http.parameters import LIMIT, OFFSET, Instant, Order, Parameter, Signed, Text, Texts, only
+from sojourn.http.parameters import (
+    ALWAYS_PAGINATED,
+    LIMIT,
+    OFFSET,
+    Instant,
+    Order,
+    Parameter,
+    Signed,
+    Text,
+    Texts,
+    only,
+)
 from sojourn.http.routes import METADATA_LIMIT, Call, Operation
 from sojourn.http.shapes.common import Page
 from sojourn.http.shapes.organizations import OrganizationMembership as Shape
@@ -39,8 +50,9 @@ _LIST_QUERY = (
     *(_USER_IDS, _EMAILS, _WALLETS, _ORDER_BY),
     *_ANY_OF.values(),
     *_REST.values(),
-    *(LIMIT, OFFSET),
+    *(ALWAYS_PAGINATED, LIMIT, OFFSET),
 )
+_OF_USER_QUERY = (ALWAYS_PAGINATED, LIMIT, OFFSET)
 _ORGANIZATION = "/v1/organizations/{organization_id}"
 
 
@@ -94,7 +106,7 @@ async def list_memberships(call: Call) -> object:
 async def list_memberships_of_user(call: Call) -> object:
     """List the memberships of a user, newest first. It is always a page."""
     query = call.query()
-    only(query, LIMIT, OFFSET)
+    only(query, *_OF_USER_QUERY)
     limit, offset = LIMIT.of(query), OFFSET.of(query)
     await call.sojourn.users.get(call.id)
     asked = MembershipQuery(user_ids=(call.id,), limit=limit, offset=offset)
@@ -203,7 +215,7 @@ OPERATIONS = (
         path="/v1/users/{user_id}/organization_memberships",
         name="UsersGetOrganizationMemberships",
         handler=list_memberships_of_user,
-        query=(LIMIT, OFFSET),
+        query=_OF_USER_QUERY,
         answer=Page[Shape],
         differs="404 for a user who is not there",
     ),

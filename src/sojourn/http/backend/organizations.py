@@ -8,7 +8,7 @@ import msgspec
 
 from sojourn.core.directory import Organization
 from sojourn.core.errors import Invalid, Unknown
-from sojourn.http.parameters import LIMIT, OFFSET, Boolean, Order, Signed, Text, only
+from sojourn.http.parameters import ALWAYS_PAGINATED, LIMIT, OFFSET, Boolean, Order, Signed, Text, only
 from sojourn.http.routes import METADATA_LIMIT, Call, Operation
 from sojourn.http.shapes.common import DeletedObject, Page
 from sojourn.http.shapes.organizations import Organization as Shape
@@ -25,7 +25,7 @@ _COUNT = Boolean("include_members_count", "Tell how many members there are.")
 _MISSING = Boolean(
     "include_missing_member_with_elevated_permissions", "Tell whether there is no administrator."
 )
-_LIST_QUERY = (_TEXT, _USER_IDS, _IDS, _ORDER_BY, _COUNT, _MISSING, LIMIT, OFFSET)
+_LIST_QUERY = (_TEXT, _USER_IDS, _IDS, _ORDER_BY, _COUNT, _MISSING, ALWAYS_PAGINATED, LIMIT, OFFSET)
 
 
 class CreateOrganization(msgspec.Struct):
