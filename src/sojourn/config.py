@@ -13,8 +13,8 @@ import msgspec
 
 from sojourn.core.errors import ConfigurationError, Invalid
 from sojourn.core.policy import Policy
-from sojourn.service.signing_keys import PUBLISH_SECONDS, RotationSettings
 from sojourn.core.roles import Roles
+from sojourn.service.signing_keys import PUBLISH_SECONDS, RotationSettings
 from sojourn.tokens.envelope import MasterKey
 
 PREFIX = "SOJOURN_"

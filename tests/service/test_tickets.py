@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sojourn import Actor, Policy, Sojourn
-from sojourn.core.errors import Conflict, Invalid, Missing, NotFound, SojournError, UserBanned
+from sojourn.core.errors import Conflict, Invalid, Missing, NotAMember, NotFound, SojournError, UserBanned
 from sojourn.core.ids import Prefix, is_id
 from sojourn.core.session import Status
 from sojourn.core.ticket import ActorTokenSubjectNotFound, TicketRefused, TicketStatus
@@ -167,14 +167,30 @@ async def test_s14_a_ticket_of_a_banned_or_deleted_user(sojourn: Sojourn, make: 
     assert await sojourn.sessions.list() == []
 
 
+async def test_a_sign_in_token_for_an_organization(sojourn: Sojourn) -> None:
+    """The session begins in it; when the membership has ended meanwhile, the ticket stays unused."""
+    user = await user_id(sojourn)
+    mine = await sojourn.organizations.create(name="A", created_by=user)
+    await sojourn.organizations.create(name="B", created_by=user)
+    first, second = [await sign_in_token(sojourn, organization_id=mine.id) for _ in range(2)]
+    assert (await sojourn.tickets.redeem(first.token)).last_active_organization_id == mine.id
+    await sojourn.memberships.remove(mine.id, user)
+    with pytest.raises(NotAMember):
+        await sojourn.tickets.redeem(second.token)
+    assert (await sojourn.tickets.get(second.ticket.id)).status is TicketStatus.PENDING
+
+
 async def test_a_ticket_for_nobody(sojourn: Sojourn) -> None:
-    """No user, no ticket; no organization either, as there are none."""
+    """No user, no ticket; no organization that is not there or not the user's either."""
     with pytest.raises(NotFound):
         await sojourn.tickets.create_sign_in_token(user_id="user_none")
     with pytest.raises(NotFound):
         await sojourn.tickets.create_actor_token(user_id="user_none", actor=IMPERSONATOR)
     with pytest.raises(NotFound):
         await sign_in_token(sojourn, organization_id="org_none")
+    theirs = await sojourn.organizations.create(name="A")
+    with pytest.raises(NotAMember):
+        await sign_in_token(sojourn, organization_id=theirs.id)
     with pytest.raises(NotFound):
         await sojourn.tickets.get("sit_none")
 

@@ -77,9 +77,9 @@ class Organizations:
             updated_at=now,
         )
         _check(organization)
-        operations = [*await self._insertion(organization, now)]
-        if once is not None:
-            operations.append(once.done(organization.id, now))
+        # The key first: a repetition is known as one before its own slug is found taken.
+        operations: list[Operation] = [] if once is None else [once.done(organization.id, now)]
+        operations += await self._insertion(organization, now)
         try:
             await self._context.store.commit(operations)
         except Refused as refused:
