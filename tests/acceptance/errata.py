@@ -119,6 +119,9 @@ EXTENSIONS = {
         frozenset({400, 401, 404, 422}),
         "left out of the subset; the newest version sends metadata here, and SDKs call it",
     ),
+    "ReplaceOrganizationMetadata": Extension(
+        "Organization", frozenset({400, 401, 404, 422}), "left out of the subset; SDKs call it"
+    ),
     "UpdateOrganizationMembershipMetadata": Extension(
         "OrganizationMembership", frozenset({400, 401, 404, 422}), "left out of the subset; SDKs call it"
     ),

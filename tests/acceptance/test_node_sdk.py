@@ -14,8 +14,9 @@ from tests.conftest import require_tool
 from tests.support import Server, serving
 
 NODE = Path(__file__).parent / "node"
-RUNNERS = {"run.mjs": 18, "tickets.mjs": 5}
+RUNNERS = {"run.mjs": 18, "tickets.mjs": 5, "organizations.mjs": 5}
 """How many checks each runner has."""
+ROLES = '[roles]\n"org:editor" = ["org:posts:manage", "org:posts:read", "org:pages:read"]\n'
 
 
 def run_node(script: str, server: Server, **environment: str) -> None:
@@ -45,3 +46,10 @@ def test_every_operation_of_the_node_sdk(tmp_path: Path, script: str) -> None:
     """Each named check of the runner passes, and none of them has gone missing."""
     with serving(tmp_path) as server:
         run_node(script, server)
+
+
+def test_organizations_of_the_node_sdk(tmp_path: Path) -> None:
+    """The same on a server where a role has permissions of the application's own."""
+    (tmp_path / "roles.toml").write_text(ROLES)
+    with serving(tmp_path, SOJOURN_CONFIG=str(tmp_path / "roles.toml")) as server:
+        run_node("organizations.mjs", server)

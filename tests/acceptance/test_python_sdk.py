@@ -43,7 +43,7 @@ class Sdk:
         )
         self.suffix = "_async" if form == "async" else ""
 
-    async def __call__(self, name: str, **arguments: Any) -> Any:
+    async def __call__(self, name: str, /, **arguments: Any) -> Any:
         """Call `group.method`, in the form of this SDK."""
         group, method = name.split(".")
         result = getattr(getattr(self.clerk, group), method + self.suffix)(**arguments)

@@ -46,6 +46,7 @@ def made(http: httpx.Client) -> dict[str, str]:
     session = create("/v1/sessions", {"user_id": user["id"]})
     actor = create("/v1/actor_tokens", {"user_id": user["id"], "actor": {"sub": "user_boss"}})
     ticket = create("/v1/sign_in_tokens", {"user_id": user["id"]})
+    organization = create("/v1/organizations", {"name": "A", "created_by": user["id"]})
     ending = create("/sojourn/v1/endings", {"application": "nobody"})
     return {
         "user_id": user["id"],
@@ -53,6 +54,7 @@ def made(http: httpx.Client) -> dict[str, str]:
         "client_id": session["client_id"],
         "actor_token_id": actor["id"],
         "sign_in_token_id": ticket["id"],
+        "organization_id": organization["id"],
         "ending_id": ending["id"],
         "external_id": "42",
     }

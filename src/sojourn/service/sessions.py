@@ -108,7 +108,7 @@ class Sessions:
                 application=application,
             )
             if not (pending or session.status is Status.ACTIVE):
-                raise Missing("active_organization_id", "The session needs an organization to be active.")
+                raise Missing("active_organization_id", "active_organization_id must be given here.")
             try:
                 async with self._room.turn(user_id):
                     return await self._store(session, client_id, once, now, also)

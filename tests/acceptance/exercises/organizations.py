@@ -110,6 +110,16 @@ async def merge_metadata(api: Api) -> None:
     await api.refused(404, "resource_not_found", "MergeOrganizationMetadata", "org_none", json=changes)
 
 
+async def replace_metadata(api: Api) -> None:
+    """One field as a whole, nothing, and for one that is not there."""
+    found = await organization(api, public_metadata={"a": 1}, private_metadata={"b": 2})
+    changes = {"public_metadata": {"c": {"d": None}}}
+    replaced = await api.answered("ReplaceOrganizationMetadata", found, json=changes)
+    assert (replaced["public_metadata"], replaced["private_metadata"]) == ({"c": {"d": None}}, {"b": 2})
+    assert await api.answered("ReplaceOrganizationMetadata", found, json={}) == replaced
+    await api.refused(404, "resource_not_found", "ReplaceOrganizationMetadata", "org_none", json=changes)
+
+
 async def delete_organization(api: Api) -> None:
     """One with members and sessions, and the same again; it is active in no session any more."""
     user = await api.user()
@@ -127,5 +137,6 @@ EXERCISES: dict[str, Exercise] = {
     "GetOrganization": get_organization,
     "UpdateOrganization": update_organization,
     "MergeOrganizationMetadata": merge_metadata,
+    "ReplaceOrganizationMetadata": replace_metadata,
     "DeleteOrganization": delete_organization,
 }

@@ -55,7 +55,7 @@ class UpdateOrganization(msgspec.Struct):
 
 
 class MergeMetadata(msgspec.Struct):
-    """Body of MergeOrganizationMetadata and UpdateOrganizationMembershipMetadata."""
+    """Body of the operations on metadata: what is given of the two fields."""
 
     public_metadata: Metadata | None = None
     private_metadata: Metadata | None = None
@@ -134,6 +134,15 @@ async def merge_organization_metadata(call: Call) -> object:
     """Merge into the metadata of an organization, level by level; null removes a key."""
     body = body_of(call.body, MergeMetadata)
     organization = await call.sojourn.organizations.merge_metadata(
+        call.id, public_metadata=body.public_metadata, private_metadata=body.private_metadata
+    )
+    return organization.to_wire()
+
+
+async def replace_organization_metadata(call: Call) -> object:
+    """Replace the public or the private metadata of an organization as a whole."""
+    body = body_of(call.body, MergeMetadata)
+    organization = await call.sojourn.organizations.update(
         call.id, public_metadata=body.public_metadata, private_metadata=body.private_metadata
     )
     return organization.to_wire()
@@ -229,6 +238,16 @@ OPERATIONS = (
         handler=merge_organization_metadata,
         body=MergeMetadata,
         answer=Shape,
+        body_limit=METADATA_LIMIT,
+    ),
+    Operation(
+        method="PUT",
+        path="/v1/organizations/{organization_id}/metadata",
+        name="ReplaceOrganizationMetadata",
+        handler=replace_organization_metadata,
+        body=MergeMetadata,
+        answer=Shape,
+        differs="null and absence leave a field as it is",
         body_limit=METADATA_LIMIT,
     ),
 )
