@@ -299,6 +299,8 @@ CHANGES: Mapping[type, Callable[..., None]] = {
     NoteOrganization: _note_organization,
 }
 """What a commit does for each operation."""
+LONG = frozenset({DeleteOrganization})
+"""Operations that change as many rows as an organization has sessions and members: not in the event loop."""
 
 
 # Rows ------------------------------------------------------------------------------------------------------

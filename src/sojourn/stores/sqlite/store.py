@@ -107,7 +107,8 @@ class SqliteStore(
 
     async def commit(self, operations: Sequence[Operation]) -> None:
         """As the port says."""
-        await self._writer.run(lambda: self._apply(operations))
+        long = any(type(operation) in organizations.LONG for operation in operations)
+        await self._writer.run(lambda: self._apply(operations), long=long)
 
     def _apply(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
