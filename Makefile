@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup serve test check format bench clean \
-	faults fault-diskfull fault-ioerror fault-kill fault-powercut fault-races
+	faults fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation
 
 PYTHON ?= python3
 VENV := .venv
@@ -52,9 +52,9 @@ format: $(VENV)/.python-stamp  ## rewrite the sources as `make check` wants them
 bench: $(VENV)/.python-stamp  ## measure, as ratios of one run (ARGS passed on)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-faults: fault-diskfull fault-ioerror fault-kill fault-powercut fault-races  ## the fault tests with their full figures
+faults: fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation  ## the fault tests with their full figures
 
-fault-diskfull fault-ioerror fault-kill fault-powercut fault-races: fault-%: $(VENV)/.python-stamp
+fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation: fault-%: $(VENV)/.python-stamp
 	SOJOURN_FAULTS=full $(BIN)/python -m pytest tests/faults -m $* --timeout=0 $(ARGS)
 
 clean:  ## remove what was built, installed and cached
