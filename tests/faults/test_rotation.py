@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +54,9 @@ class Report:
 
 
 @asynccontextmanager
-async def verifiers(server: Server) -> AsyncIterator[dict[str, Process]]:
-    """The three verifiers, by their names."""
-    given = (server.url, server.secret_key, str(CACHE_SECONDS))
+async def verifiers(server: Server, plain_cache: float) -> AsyncIterator[dict[str, Process]]:
+    """The three verifiers, by their names. The plain one keeps a set for `plain_cache` s."""
+    given = (server.url, server.secret_key)
     python = (sys.executable, "-m", "tests.faults.verify_python")
     clerk = {
         "CLERK_SECRET_KEY": server.secret_key,
@@ -70,8 +70,8 @@ async def verifiers(server: Server) -> AsyncIterator[dict[str, Process]]:
         )
 
     started = {
-        "python": await start(*python, "sdk", *given),
-        "plain": await start(*python, "plain", *given),
+        "python": await start(*python, "sdk", *given, str(CACHE_SECONDS)),
+        "plain": await start(*python, "plain", *given, str(plain_cache)),
         "node": await start("node", "verify.mjs", str(FACTOR), folder=NODE, **clerk),
     }
     try:
@@ -115,40 +115,56 @@ class Caller:
             await self._streams[1].wait_closed()
 
 
-async def load(server: Server, rate: int, seconds: float, to: list[Process]) -> int:
-    """Ask for `rate` tokens a second and hand each to all verifiers as soon as it is there. How many."""
-    async with httpx.AsyncClient(
-        base_url=server.url, headers={"Authorization": f"Bearer {server.secret_key}"}
-    ) as http:
-        user = (await http.post("/v1/users", json={})).json()["id"]
-        made = [(await http.post("/v1/sessions", json={"user_id": user})).json()["id"] for _ in range(20)]
-    began, made_tokens = time.time(), 0
+class Load:
+    """Asks for tokens and hands each to all verifiers as soon as it is there."""
 
-    async def one(place: int) -> None:
-        caller = Caller(server)
+    def __init__(self, server: Server, to: Iterable[Process]) -> None:
+        self._server = server
+        self._to = list(to)
+        self._sessions: list[str] = []
+        self.made = 0
+
+    async def begin(self) -> None:
+        """Make sessions, and wait until every verifier has verified a first token."""
+        headers = {"Authorization": f"Bearer {self._server.secret_key}"}
+        async with httpx.AsyncClient(base_url=self._server.url, headers=headers, timeout=30) as http:
+            user = (await http.post("/v1/users", json={})).json()["id"]
+            for _ in range(20):
+                session = (await http.post("/v1/sessions", json={"user_id": user})).json()
+                self._sessions.append(session["id"])
+        await self._call(range(1), rate=1)
+        for process in self._to:
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n"
+
+    async def run(self, rate: int, seconds: float) -> float:
+        """Ask for `rate` tokens a second. When it began (Unix seconds)."""
+        began = time.time()
+        places = (range(place, round(rate * seconds), CONNECTIONS) for place in range(CONNECTIONS))
+        await asyncio.gather(*(self._call(numbers, rate=rate) for numbers in places))
+        return began
+
+    async def _call(self, numbers: range, *, rate: int) -> None:
+        """Ask for the tokens with these numbers over one connection, each in its time."""
+        caller, began = Caller(self._server), time.time()
         try:
-            await calls(caller, range(place, round(seconds * rate), CONNECTIONS))
+            for number in numbers:
+                await asyncio.sleep(began + number / rate - time.time())
+                await self._token(caller, number)
         finally:
             await caller.close()
 
-    async def calls(caller: Caller, numbers: range) -> None:
-        nonlocal made_tokens
-        for number in numbers:
-            await asyncio.sleep(began + number / rate - time.time())
-            lifetime = LIFETIME_SECONDS if number % 10 else LONG_SECONDS
-            again = AGAIN_SECONDS if number % 10 else LONG_AGAIN_SECONDS
-            path = f"/v1/sessions/{made[number % len(made)]}/tokens"
-            # From before the request, in whole seconds as the token's own times: never after its `exp`.
-            again_at = (int(time.time()) + again) * 1000
-            token = (await caller.post(path, {"expires_in_seconds": lifetime}))["jwt"]
-            line = f"{again_at} {token}\n".encode()
-            for process in to:
-                assert process.stdin is not None
-                process.stdin.write(line)
-            made_tokens += 1
-
-    await asyncio.gather(*(one(place) for place in range(CONNECTIONS)))
-    return made_tokens
+    async def _token(self, caller: Caller, number: int) -> None:
+        lifetime = LIFETIME_SECONDS if number % 10 else LONG_SECONDS
+        again = AGAIN_SECONDS if number % 10 else LONG_AGAIN_SECONDS
+        path = f"/v1/sessions/{self._sessions[number % len(self._sessions)]}/tokens"
+        # From before the request, in whole seconds as the token's own times: never after its `exp`.
+        again_at = (int(time.time()) + again) * 1000
+        token = (await caller.post(path, {"expires_in_seconds": lifetime}))["jwt"]
+        for process in self._to:
+            assert process.stdin is not None
+            process.stdin.write(f"{again_at} {token}\n".encode())
+        self.made += 1
 
 
 async def report(process: Process) -> Report:
@@ -161,21 +177,33 @@ Rotate = Callable[[Server], Awaitable[object]]
 
 
 async def drive(
-    folder: Path, rotate: Rotate, *, before: float, after: float, rate: int = RATE
+    folder: Path,
+    rotate: Rotate,
+    *,
+    before: float,
+    after: float,
+    rate: int = RATE,
+    plain_cache: float = CACHE_SECONDS,
 ) -> dict[str, Report]:
     """Load with a rotation in the middle of it, `before` and `after` (seconds) it. What the verifiers say."""
     with serving(folder, "--workers", "2") as server:
-        async with verifiers(server) as started:
-            working = asyncio.create_task(load(server, rate, before + after, list(started.values())))
+        async with verifiers(server, plain_cache) as started:
+            load = Load(server, started.values())
+            await load.begin()
+            working = asyncio.create_task(load.run(rate, before + after))
             await asyncio.sleep(before)
             await rotate(server)
-            made = await working
+            began = await working
+            achieved = load.made / (time.time() - began)
             names, processes = zip(*started.items(), strict=True)
             reports = dict(zip(names, await asyncio.gather(*map(report, processes)), strict=True))
-    assert made == round((before + after) * rate)
+    assert load.made == 1 + round((before + after) * rate)
+    sys.stdout.write(f"{achieved:.0f} tokens a second\n")
+    # Elsewhere the machine may be busy with other tests; the long form is for one that is not.
+    assert not FULL or achieved > 0.95 * rate
     for name, said in reports.items():
         sys.stdout.write(f"{name}: {said.verified} verified, {said.refused or 0} refused\n")
-        assert said.verified == 2 * made
+        assert said.verified == 2 * load.made
     return reports
 
 
@@ -215,8 +243,8 @@ async def test_a_rotation_that_publishes_nothing_first_is_noticed(tmp_path: Path
     async def rotate(server: Server) -> object:
         return await rotate_in(server, publish_seconds=0)
 
-    # Just after its second fetch, so that it trusts that one for almost the whole of a cache's time.
-    reports = await drive(tmp_path, rotate, before=CACHE_SECONDS + 0.2, after=CACHE_SECONDS + 1)
+    # A long cache, so that how busy the machine is does not decide whether it has run out just then.
+    reports = await drive(tmp_path, rotate, before=1, after=CACHE_SECONDS, plain_cache=60)
     assert set(reports["plain"].refused) == {UNKNOWN}
     assert (reports["python"].refused, reports["node"].refused) == ({}, {})
 

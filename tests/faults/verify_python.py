@@ -3,7 +3,8 @@
     python -m tests.faults.verify_python sdk|plain URL SECRET_KEY CACHE_SECONDS
 
 Reads lines `<when to look again, Unix ms> <token>`, verifies each token when it comes and once more at that
-time, and prints one JSON object when there are no more: how many were verified, and which were refused.
+time. Prints `ready` after the first, and one JSON object when there are no more: how many were verified, and
+which were refused.
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ def main(kind: str, url: str, secret: str, cache_seconds: str) -> None:
         verified += 1
         if reason := verify(token):
             refused[reason] += 1
+        if verified == 1:
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
 
     while not ended or later:
         wait = max(0.0, later[0][0] / 1000 - time.time()) if later else None

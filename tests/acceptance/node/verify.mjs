@@ -1,6 +1,6 @@
 // A verifier in a process of its own: the official Node SDK, unmodified. Arguments: FACTOR; settings as run.mjs has them.
 // Reads lines `<when to look again, Unix ms> <token>`, verifies each token when it comes, by verifyToken and
-// authenticateRequest in turns, and once more at that time; prints {verified, refused} when there are no more.
+// authenticateRequest in turns, and once more at that time. Prints `ready` after the first, and {verified, refused} when there are no more.
 // FACTOR > 1: the clock of this process runs so many times as fast, and with it the SDK's cache of five minutes, which has no
 // setting; the times in the tokens are then not looked at.
 import { createInterface } from 'node:readline'
@@ -15,6 +15,7 @@ const clockSkewInMs = factor > 1 ? 86_400_000 : 5000
 const clerk = createClerkClient({ secretKey, publishableKey, apiUrl, telemetry: { disabled: true } })
 const refused = {}
 let verified = 0
+let ready = false
 
 async function check(token) {
   let reason = null
@@ -30,6 +31,8 @@ async function check(token) {
     if (!state.isAuthenticated) reason = state.reason ?? state.status
   }
   if (reason) refused[reason] = (refused[reason] ?? 0) + 1
+  if (!ready) console.log('ready')
+  ready = true
 }
 
 const pending = []
