@@ -29,9 +29,9 @@ from sojourn.core.session import Session
 from sojourn.runtime import Sojourn
 from sojourn.service.system import SystemEntropy
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
-from sojourn.stores.sqlite.log import event_values
-from sojourn.stores.sqlite.users import user_document
+from sojourn.stores.sql.rows import sessions as rows
+from sojourn.stores.sql.rows.log import event_values
+from sojourn.stores.sql.rows.users import user_document
 
 PER_USER = 20
 _SQL = queries("sqlite")

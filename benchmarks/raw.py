@@ -21,8 +21,8 @@ from sojourn.core.ids import Prefix
 from sojourn.core.policy import Policy
 from sojourn.service.system import SystemEntropy
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
-from sojourn.stores.sqlite.log import event_values
+from sojourn.stores.sql.rows import sessions as rows
+from sojourn.stores.sql.rows.log import event_values
 
 _MESSAGE = b"x" * 380
 """About what is signed in a session token."""

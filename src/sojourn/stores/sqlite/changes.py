@@ -9,8 +9,8 @@ import apsw
 from sojourn.core.errors import clip
 from sojourn.service.ports import Refused
 from sojourn.stores.sql import queries
+from sojourn.stores.sql.rows.sessions import Values
 from sojourn.stores.sqlite.driver import Connection, extended_code
-from sojourn.stores.sqlite.rows import Values
 
 _SQL = queries("sqlite")
 DUPLICATE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)

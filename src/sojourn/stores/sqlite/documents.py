@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 import apsw
 
 from sojourn.service.ports import DeleteDocument, Document, PutDocument, Refused
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
+from sojourn.stores.sql.rows import sessions as rows
+from sojourn.stores.sql.rows.documents import document_of
 from sojourn.stores.sqlite.changes import DUPLICATE, Change
 from sojourn.stores.sqlite.driver import extended_code
 from sojourn.stores.sqlite.reads import Reads
@@ -25,12 +25,12 @@ class Documents:
     async def document(self, kind: str, document_id: str) -> Document | None:
         """As the port says."""
         found = await self._reads.point(_SQL["document_get"], (kind, document_id))
-        return _document_of(kind, found[0]) if found else None
+        return document_of(kind, found[0]) if found else None
 
     async def documents(self, kind: str, limit: int) -> Sequence[Document]:
         """As the port says."""
         found = await self._reads.point(_SQL["document_page"], (kind, limit))
-        return [_document_of(kind, row) for row in found]
+        return [document_of(kind, row) for row in found]
 
 
 # What each operation does ----------------------------------------------------------------------------------
@@ -64,10 +64,3 @@ CHANGES: Mapping[type, Callable[..., None]] = {
     DeleteDocument: _delete_document,
 }
 """What a commit does for each operation."""
-
-
-# Rows ------------------------------------------------------------------------------------------------------
-
-
-def _document_of(kind: str, row: rows.Row) -> Document:
-    return Document(kind=kind, id=row[0], version=row[1], content=json.loads(row[2]))

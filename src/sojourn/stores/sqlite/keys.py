@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, KeyUse, StoredKey
+from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, StoredKey
 from sojourn.service.ports import (
     DropStoredKey,
     ExpectMasterKey,
@@ -17,9 +17,9 @@ from sojourn.service.ports import (
     UpdateStoredKey,
 )
 from sojourn.stores.sql import queries
+from sojourn.stores.sql.rows.keys import api_key_of, instance_of, stored_key_of, stored_key_values
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.reads import Reads
-from sojourn.stores.sqlite.rows import Row
 
 _SQL = queries("sqlite")
 
@@ -32,20 +32,20 @@ class Keys:
     async def api_key(self, digest: bytes) -> ApiKey | None:
         """As the port says."""
         found = await self._reads.point(_SQL["api_key_get"], (digest,))
-        return _api_key_of(found[0]) if found else None
+        return api_key_of(found[0]) if found else None
 
     async def api_keys(self) -> Sequence[ApiKey]:
         """As the port says."""
-        return [_api_key_of(row) for row in await self._reads.point(_SQL["api_key_list"])]
+        return [api_key_of(row) for row in await self._reads.point(_SQL["api_key_list"])]
 
     async def stored_keys(self) -> Sequence[StoredKey]:
         """As the port says."""
-        return [_stored_key_of(row) for row in await self._reads.point(_SQL["stored_key_list"])]
+        return [stored_key_of(row) for row in await self._reads.point(_SQL["stored_key_list"])]
 
     async def instance(self) -> Instance | None:
         """As the port says."""
         found = await self._reads.point(_SQL["instance_get"])
-        return _instance_of(found[0]) if found else None
+        return instance_of(found[0]) if found else None
 
 
 # What each operation does ----------------------------------------------------------------------------------
@@ -68,11 +68,11 @@ def _revoke_api_key(change: Change, operation: RevokeApiKey) -> None:
 
 
 def _put_stored_key(change: Change, operation: PutStoredKey) -> None:
-    change.execute(_SQL["stored_key_put"], _stored_key_values(operation.key))
+    change.execute(_SQL["stored_key_put"], stored_key_values(operation.key))
 
 
 def _update_stored_key(change: Change, operation: UpdateStoredKey) -> None:
-    bindings = _stored_key_values(operation.key) | {"expected": operation.expected_version}
+    bindings = stored_key_values(operation.key) | {"expected": operation.expected_version}
     change.update("stored_key_update", bindings, operation)
 
 
@@ -106,64 +106,3 @@ CHANGES: Mapping[type, Callable[..., None]] = {
     PutInstance: _put_instance,
 }
 """What a commit does for each operation."""
-
-
-# Rows ------------------------------------------------------------------------------------------------------
-
-
-def _api_key_of(row: Row) -> ApiKey:
-    """An API key from `api_key_columns`."""
-    identifier, kind, digest, hint, created_at, revoked_at = row
-    return ApiKey(
-        id=identifier,
-        kind=ApiKeyKind(kind),
-        digest=digest,
-        hint=hint,
-        created_at=created_at,
-        revoked_at=revoked_at,
-    )
-
-
-def _stored_key_values(key: StoredKey) -> dict[str, str | int | bytes | None]:
-    """The values of `stored_key_put` and `stored_key_update`."""
-    return {
-        "kid": key.kid,
-        "use": key.use.value,
-        "algorithm": key.algorithm,
-        "state": key.state,
-        "material": key.material,
-        "created_at": key.created_at,
-        "activates_at": key.activates_at,
-        "retired_at": key.retired_at,
-        "last_exp_at": key.last_exp_at,
-        "version": key.version,
-    }
-
-
-def _stored_key_of(row: Row) -> StoredKey:
-    """A private key at rest from `stored_key_list`."""
-    kid, use, algorithm, state, material, created_at, activates_at, retired_at, last_exp_at, version = row
-    return StoredKey(
-        kid=kid,
-        use=KeyUse(use),
-        algorithm=algorithm,
-        state=state,
-        material=material,
-        created_at=created_at,
-        activates_at=activates_at,
-        retired_at=retired_at,
-        last_exp_at=last_exp_at,
-        version=version,
-    )
-
-
-def _instance_of(row: Row) -> Instance:
-    """The instance from `instance_get`."""
-    identifier, publishable_key, epoch, created_at, master_key_id = row
-    return Instance(
-        id=identifier,
-        publishable_key=publishable_key,
-        epoch=epoch,
-        created_at=created_at,
-        master_key_id=master_key_id,
-    )

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from sojourn.core.errors import PositionLost, clip
-from sojourn.core.events import Event, EventType
-from sojourn.core.session import Instigator, Reason
+from sojourn.core.events import Event
 from sojourn.service.ports import AppendEvent, EventPage, InsertOnce
 from sojourn.stores.sql import queries
+from sojourn.stores.sql.rows.log import event_of, event_values, once_of
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.reads import Reads, Statement
-from sojourn.stores.sqlite.rows import Row, Values
 
 _SQL = queries("sqlite")
 _POSITION = re.compile(r"(.+)\.(0|[1-9][0-9]{0,18})", re.DOTALL)
@@ -29,7 +28,7 @@ class Log:
     async def once(self, digest: bytes) -> InsertOnce | None:
         """As the port says."""
         found = await self._reads.point(_SQL["once_get"], (digest,))
-        return _once_of(found[0]) if found else None
+        return once_of(found[0]) if found else None
 
     async def events(self, after: str | None, limit: int) -> EventPage:
         """As the port says."""
@@ -46,12 +45,12 @@ class Log:
         if after is not None and first != last + 1:
             raise PositionLost(f"What follows the position {clip(after)} is not kept here.")
         end = found[-1][0] if found else newest
-        return EventPage([_event_of(row) for row in found], f"{epoch}.{end}")
+        return EventPage([event_of(row) for row in found], f"{epoch}.{end}")
 
     async def events_of_session(self, session_id: str, limit: int) -> Sequence[Event]:
         """As the port says."""
         (found,) = await self._reads.near(Statement(_SQL["event_of_session"], (session_id, limit)))
-        return [_event_of(row) for row in reversed(found)]
+        return [event_of(row) for row in reversed(found)]
 
     async def end_of_events(self) -> str:
         """As the port says."""
@@ -83,50 +82,3 @@ CHANGES: Mapping[type, Callable[..., None]] = {
     InsertOnce: _insert_once,
 }
 """What a commit does for each operation."""
-
-
-# Rows ------------------------------------------------------------------------------------------------------
-
-
-def _event_of(row: Row) -> Event:
-    """An event from `event_page`, whose first column is its position."""
-    return Event(
-        id=row[1],
-        type=EventType(row[2]),
-        at=row[3],
-        session_id=row[4],
-        user_id=row[5],
-        client_id=row[6],
-        organization_id=row[7],
-        actor=row[8],
-        instigator=None if row[9] is None else Instigator(row[9]),
-        reason=None if row[10] is None else Reason(row[10]),
-        note=row[11],
-        request_id=row[12],
-        resource_id=row[13],
-    )
-
-
-def event_values(event: Event) -> Values:
-    """The values of `event_insert`."""
-    return (
-        event.id,
-        event.type.value,
-        event.at,
-        event.session_id,
-        event.user_id,
-        event.client_id,
-        event.organization_id,
-        event.actor,
-        event.instigator and event.instigator.value,
-        event.reason and event.reason.value,
-        event.note,
-        event.request_id,
-        event.resource_id,
-    )
-
-
-def _once_of(row: Row) -> InsertOnce:
-    """What was done under an idempotency key, from `once_get`."""
-    digest, fingerprint, resource_id, at = row
-    return InsertOnce(digest=digest, fingerprint=fingerprint, resource_id=resource_id, at=at)

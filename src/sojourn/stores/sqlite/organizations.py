@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import apsw
 
-from sojourn.core.directory import Member, Membership, Organization
+from sojourn.core.directory import Member, Organization
 from sojourn.core.roles import ADMIN
 from sojourn.service.ports import (
     DeleteMembership,
@@ -29,16 +28,20 @@ from sojourn.service.ports import (
     UpdateOrganization,
 )
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
+from sojourn.stores.sql.rows import sessions as rows
+from sojourn.stores.sql.rows.organizations import (
+    ORGANIZATION_WIDTH,
+    member_of,
+    membership_of,
+    organization_document,
+    organization_of,
+)
+from sojourn.stores.sql.rows.sessions import Row
 from sojourn.stores.sqlite.changes import DUPLICATE, Change
 from sojourn.stores.sqlite.driver import extended_code
 from sojourn.stores.sqlite.reads import Reads, Statement
-from sojourn.stores.sqlite.rows import Row
-from sojourn.stores.sqlite.users import user_of
 
 _SQL = queries("sqlite")
-_ORGANIZATION_WIDTH = 10
-_MEMBERSHIP_WIDTH = 9
 
 
 class Organizations:
@@ -49,12 +52,12 @@ class Organizations:
     async def organization(self, organization_id: str) -> Organization | None:
         """As the port says."""
         found = await self._reads.point(_SQL["organization_get"], (organization_id,))
-        return _organization_of(found[0]) if found else None
+        return organization_of(found[0]) if found else None
 
     async def organization_by_slug(self, slug: str) -> Organization | None:
         """As the port says."""
         found = await self._reads.point(_SQL["organization_by_slug"], (slug,))
-        return _organization_of(found[0]) if found else None
+        return organization_of(found[0]) if found else None
 
     async def organizations(self, query: OrganizationQuery) -> OrganizationPage:
         """As the port says."""
@@ -65,12 +68,12 @@ class Organizations:
         page = Statement(f"{columns} {where} {order} LIMIT :limit OFFSET :offset", bindings)
         count = Statement(f"{_SQL['organization_count']} {where}", bindings)
         found, ((total,),) = await self._reads.far(page, count)
-        return OrganizationPage([_organization_of(row) for row in found], total)
+        return OrganizationPage([organization_of(row) for row in found], total)
 
     async def membership(self, organization_id: str, user_id: str) -> Member | None:
         """As the port says."""
         found = await self._reads.point(_SQL["membership_get"], (organization_id, user_id))
-        return _member_of(found[0]) if found else None
+        return member_of(found[0]) if found else None
 
     async def memberships(self, query: MembershipQuery) -> MembershipPage:
         """As the port says."""
@@ -80,7 +83,7 @@ class Organizations:
         page = Statement(f"{_SQL['membership_page']} {where} {order} LIMIT :limit OFFSET :offset", bindings)
         count = Statement(f"{_SQL['membership_count']} {where}", bindings)
         found, ((total,),) = await self._reads.far(page, count)
-        return MembershipPage([_member_of(row) for row in found], total)
+        return MembershipPage([member_of(row) for row in found], total)
 
     async def session_in_organization(self, session_id: str) -> HeldInOrganization | None:
         """As the port says."""
@@ -90,7 +93,7 @@ class Organizations:
         held, rest = rows.held_of(found[0]), found[0][rows.HELD_WIDTH :]
         if rest[0] is None:
             return HeldInOrganization(held)
-        return HeldInOrganization(held, _organization_of(rest), _membership_of(rest[_ORGANIZATION_WIDTH:]))
+        return HeldInOrganization(held, organization_of(rest), membership_of(rest[ORGANIZATION_WIDTH:]))
 
     async def next_organization(self, user_id: str) -> str | None:
         """As the port says."""
@@ -185,7 +188,7 @@ def _insert_organization(change: Change, operation: InsertOrganization) -> None:
         one.version,
         one.created_at,
         one.updated_at,
-        _document(one),
+        organization_document(one),
     )
     if _slug_taken(change, one):
         raise Refused(Refused.IDENTIFIER_TAKEN, operation, "slug")
@@ -201,7 +204,7 @@ def _update_organization(change: Change, operation: UpdateOrganization) -> None:
         one.version,
         one.created_at,
         one.updated_at,
-        _document(one),
+        organization_document(one),
         one.id,
         operation.expected_version,
     )
@@ -245,7 +248,7 @@ def _insert_membership(change: Change, operation: InsertMembership) -> None:
         one.version,
         one.created_at,
         one.updated_at,
-        _document(one),
+        organization_document(one),
         one.user_id,
     )
     change.insert("membership_insert", values, one.id)
@@ -257,7 +260,7 @@ def _update_membership(change: Change, operation: UpdateMembership) -> None:
         one.role,
         one.version,
         one.updated_at,
-        _document(one),
+        organization_document(one),
         one.id,
         operation.expected_version,
     )
@@ -301,63 +304,3 @@ CHANGES: Mapping[type, Callable[..., None]] = {
 """What a commit does for each operation."""
 LONG = frozenset({DeleteOrganization})
 """Operations that change as many rows as an organization has sessions and members: not in the event loop."""
-
-
-# Rows ------------------------------------------------------------------------------------------------------
-
-
-def _organization_of(row: Row) -> Organization:
-    """An organization from `organization_columns`, with the counts behind them if there are two."""
-    members_count, missing_admin = row[_ORGANIZATION_WIDTH:] if _counts(row) else (None, None)
-    return Organization(
-        sequence=row[0],
-        id=row[1],
-        slug=row[2],
-        name=row[3],
-        created_by=row[4],
-        max_allowed_memberships=row[5],
-        version=row[6],
-        created_at=row[7],
-        updated_at=row[8],
-        members_count=members_count,
-        missing_admin=None if missing_admin is None else bool(missing_admin),
-        **json.loads(row[9]),
-    )
-
-
-def _counts(row: Row) -> bool:
-    return len(row) == _ORGANIZATION_WIDTH + 2
-
-
-def _membership_of(row: Row) -> Membership:
-    """A membership from `membership_columns`; what follows them is left alone."""
-    return Membership(
-        sequence=row[0],
-        id=row[1],
-        organization_id=row[2],
-        user_id=row[3],
-        role=row[4],
-        version=row[5],
-        created_at=row[6],
-        updated_at=row[7],
-        **json.loads(row[8]),
-    )
-
-
-def _member_of(row: Row) -> Member:
-    """A member from `membership_page`."""
-    user = _MEMBERSHIP_WIDTH + _ORGANIZATION_WIDTH
-    return Member(
-        membership=_membership_of(row),
-        organization=_organization_of(row[_MEMBERSHIP_WIDTH:user]),
-        user=user_of(row[user:]),
-    )
-
-
-def _document(one: Organization | Membership) -> str:
-    """What has no column of its own; what is as it is by default is left out."""
-    given = {"public_metadata": one.public_metadata, "private_metadata": one.private_metadata}
-    rest: dict[str, object] = {name: dict(metadata) for name, metadata in given.items() if metadata}
-    if isinstance(one, Organization) and not one.admin_delete_enabled:
-        rest["admin_delete_enabled"] = False
-    return rows.document(rest)

@@ -17,7 +17,7 @@ from sojourn.core.lifecycle import NO_CUTOFFS
 from sojourn.core.session import Status
 from sojourn.service.ports import Held, SessionPage, SessionQuery, SessionWalk, WalkStep
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
+from sojourn.stores.sql.rows import sessions as rows
 from sojourn.stores.sqlite.driver import Connection
 from sojourn.stores.sqlite.faults import fault
 

@@ -29,7 +29,7 @@ from sojourn.service.ports import (
     WalkStep,
 )
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
+from sojourn.stores.sql.rows import sessions as rows
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.driver import extended_code
 from sojourn.stores.sqlite.reads import Reads, Statement

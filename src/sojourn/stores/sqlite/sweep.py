@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sojourn.service.ports import Held
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
+from sojourn.stores.sql.rows import sessions as rows
 from sojourn.stores.sqlite.driver import Connection
 from sojourn.stores.sqlite.reads import Reads, Statement
 from sojourn.stores.sqlite.writer import Writer

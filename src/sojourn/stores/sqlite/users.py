@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 import apsw
 
-from sojourn.core.directory import Contact, IdentifierKind, User
+from sojourn.core.directory import IdentifierKind, User
 from sojourn.service.ports import DeleteUser, InsertUser, Refused, UpdateUser, UserQuery
 from sojourn.stores.sql import queries
-from sojourn.stores.sqlite import rows
+from sojourn.stores.sql.rows import sessions as rows
+from sojourn.stores.sql.rows.users import user_document, user_of
 from sojourn.stores.sqlite.changes import DUPLICATE, Change
 from sojourn.stores.sqlite.driver import extended_code
 from sojourn.stores.sqlite.reads import Reads, Statement
-from sojourn.stores.sqlite.rows import Row
 
 _SQL = queries("sqlite")
 
@@ -113,65 +112,3 @@ CHANGES: Mapping[type, Callable[..., None]] = {
     DeleteUser: _delete_user,
 }
 """What a commit does for each operation."""
-
-
-# Rows ------------------------------------------------------------------------------------------------------
-
-
-def user_of(row: Row) -> User:
-    """A user from `user_columns`."""
-    rest = json.loads(row[8])
-    for name in _CONTACTS:
-        if name in rest:
-            rest[name] = tuple(
-                Contact(id=identifier, value=value, created_at=created, verified=verified)
-                for identifier, value, created, verified in rest[name]
-            )
-    return User(
-        sequence=row[0],
-        id=row[1],
-        version=row[2],
-        banned=bool(row[3]),
-        created_at=row[4],
-        updated_at=row[5],
-        last_sign_in_at=row[6],
-        last_active_at=row[7],
-        **rest,
-    )
-
-
-def user_document(user: User) -> str:
-    """What of a user has no column of its own; what is as it is by default is left out."""
-    rest: dict[str, object] = {}
-    for name in _PLAIN:
-        value = getattr(user, name)
-        if value != _DEFAULTS[name]:
-            rest[name] = value
-    for name in _CONTACTS:
-        contacts: tuple[Contact, ...] = getattr(user, name)
-        if contacts:
-            rest[name] = [(c.id, c.value, c.created_at, c.verified) for c in contacts]
-    for name in _METADATA:
-        metadata: Mapping[str, object] = getattr(user, name)
-        if metadata:
-            rest[name] = dict(metadata)
-    return rows.document(rest)
-
-
-_PLAIN = (
-    "external_id",
-    "username",
-    "first_name",
-    "last_name",
-    "locked",
-    "locale",
-    "legal_accepted_at",
-    "delete_self_enabled",
-    "create_organization_enabled",
-    "create_organizations_limit",
-    "bypass_client_trust",
-)
-_CONTACTS = ("email_addresses", "phone_numbers")
-_METADATA = ("public_metadata", "private_metadata", "unsafe_metadata")
-_BARE = User(id="", created_at=0, updated_at=0)
-_DEFAULTS: dict[str, object] = {name: getattr(_BARE, name) for name in _PLAIN}

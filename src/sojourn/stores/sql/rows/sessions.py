@@ -1,4 +1,4 @@
-"""Rows to values and back. The order of columns is that of the queries in `stores/sql/sqlite`."""
+"""Sessions, cutoffs and clients as rows. The order of columns is that of the queries of every dialect."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def session_of(row: Row) -> Session:
         created_at=row[9],
         version=row[10],
         inactivity_seconds=row[11],
-        actor=None if row[12] is None else _actor(row[12]),
+        actor=None if row[12] is None else actor_of(row[12]),
         last_active_organization_id=row[13],
         tasks=None if row[14] is None else tuple(json.loads(row[14])),
         latest_activity=None if row[15] is None else _activity(row[15]),
@@ -146,7 +146,8 @@ def _activity(text: str) -> Activity:
     )
 
 
-def _actor(text: str) -> Actor:
+def actor_of(text: str) -> Actor:
+    """An actor from its JSON."""
     members = json.loads(text)
     return Actor(members.pop("sub"), MappingProxyType(members))
 
