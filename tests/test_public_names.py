@@ -109,6 +109,27 @@ def test_what_further_imports_load(module: str) -> None:
     assert packages(loaded(f"import {module}")).isdisjoint(unwanted)
 
 
+def test_verifying_loads_no_store_and_no_framework() -> None:
+    """An application that verifies loads cryptography, msgspec and the standard library; no SQL, no service,
+    no web framework and no HTTP client."""
+    modules = loaded("import sojourn.verify")
+    allowed = {"sojourn", "cryptography", "msgspec", "_cffi_backend", "cffi"}
+    assert {name for name in packages(modules) - allowed if name not in sys.stdlib_module_names} <= {
+        "__editable___sojourn", "_openssl", "typing_extensions"}  # fmt: skip
+    assert "sqlite3" not in modules
+    rooms = {name.split(".")[1] for name in modules if name.startswith("sojourn.")}
+    assert {"verify"} <= rooms <= {"verify", "tokens", "core"}
+
+
+def test_the_names_are_loaded_when_used() -> None:
+    """The bare import loads none of the rooms, the first use of a name what it needs."""
+    assert not {name for name in loaded("import sojourn") if name.startswith("sojourn.")}
+    assert "sojourn.runtime" in loaded("import sojourn; sojourn.Sojourn")
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = sojourn.Nothing  # type: ignore[attr-defined] # that is the point
+    assert set(sojourn.__all__) <= set(dir(sojourn))
+
+
 def test_the_core_needs_the_standard_library_only() -> None:
     """Every module of the core, taken by itself, loads nothing from outside, no I/O and no other layer."""
     modules = loaded(

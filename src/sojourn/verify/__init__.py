@@ -1,0 +1,27 @@
+"""Verify session tokens where they are used: offline, strict, and refusing what was revoked.
+
+Loads no store, no web framework and, beside the standard library, only cryptography and msgspec.
+"""
+
+from sojourn.verify.options import Options, WhenSilent
+from sojourn.verify.organization import FactorAges, Organization
+from sojourn.verify.outcomes import Handshake, Outcome, SignedIn, SignedOut
+from sojourn.verify.ports import Authenticator, FeedState, RevocationSet
+from sojourn.verify.reasons import Reason
+from sojourn.verify.request import Request
+
+__all__ = [
+    "Authenticator",
+    "FactorAges",
+    "FeedState",
+    "Handshake",
+    "Options",
+    "Organization",
+    "Outcome",
+    "Reason",
+    "Request",
+    "RevocationSet",
+    "SignedIn",
+    "SignedOut",
+    "WhenSilent",
+]
