@@ -1,7 +1,7 @@
 # One command each; CI runs the same ones. `make setup` is implied by every target that needs it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test check format bench clean \
+.PHONY: help setup serve test check format bench fuzz clean \
 	faults fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation
 
 PYTHON ?= python3
@@ -56,6 +56,9 @@ faults: fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault
 
 fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation: fault-%: $(VENV)/.python-stamp
 	SOJOURN_FAULTS=full $(BIN)/python -m pytest tests/faults -m $* --timeout=0 $(ARGS)
+
+fuzz: $(VENV)/.python-stamp  ## over ten thousand requests made from the OpenAPI document
+	SOJOURN_FAULTS=full $(BIN)/python -m pytest tests/http/test_schemathesis.py --timeout=0 -s $(ARGS)
 
 clean:  ## remove what was built, installed and cached
 	rm -rf $(VENV) $(NODE)/node_modules dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

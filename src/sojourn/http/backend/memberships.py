@@ -75,6 +75,7 @@ async def list_memberships(call: Call) -> object:
     """List the members of an organization, newest first unless asked otherwise. It is always a page."""
     query = call.query()
     only(query, *_LIST_QUERY)
+    ALWAYS_PAGINATED.of(query)
     user_ids, without_user_ids = _USER_IDS.of(query)
     if _WALLETS.of(query):
         user_ids = ()
@@ -107,6 +108,7 @@ async def list_memberships_of_user(call: Call) -> object:
     """List the memberships of a user, newest first. It is always a page."""
     query = call.query()
     only(query, *_OF_USER_QUERY)
+    ALWAYS_PAGINATED.of(query)
     limit, offset = LIMIT.of(query), OFFSET.of(query)
     await call.sojourn.users.get(call.id)
     asked = MembershipQuery(user_ids=(call.id,), limit=limit, offset=offset)

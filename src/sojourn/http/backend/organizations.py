@@ -65,6 +65,7 @@ async def list_organizations(call: Call) -> object:
     """List organizations, newest first unless asked otherwise. It is always a page."""
     query = call.query()
     only(query, *_LIST_QUERY)
+    ALWAYS_PAGINATED.of(query)
     ids, without_ids = _IDS.of(query)
     user_ids, without_user_ids = _USER_IDS.of(query)
     order, descending = _ORDER_BY.of(query)
