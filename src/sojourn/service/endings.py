@@ -198,26 +198,26 @@ class Endings:
         try:
             await self._context.store.commit([*(one for change in changes for one in change), _put(moved)])
         except Refused:
-            return await self._one_by_one(changes, moved)
+            return sum([await self._end_one(session, ending.id, now) for session in sessions])
         return len(changes)
 
-    async def _one_by_one(self, changes: Sequence[Sequence[Operation]], moved: Ending) -> int:
-        """Somebody was faster with one of the sessions or with the whole step. What lives on is found again
-        before the step counts: it is not left behind."""
-        ended = 0
-        for change in changes:
-            with contextlib.suppress(Refused):
-                await self._context.store.commit(change)
-                ended += 1
-        if ended == len(changes):
-            with contextlib.suppress(Refused):
-                await self._context.store.commit([_put(moved)])
-        elif ended:
-            current = await self.get(moved.id)
-            counted = replace(current, ended=current.ended + ended, updated_at=moved.updated_at)
-            with contextlib.suppress(Refused):
-                await self._context.store.commit([_put(counted)])
-        return ended
+    async def _end_one(self, session: Session, ending_id: str, now: int) -> int:
+        """Somebody was faster with one of the sessions or with the whole step: each by itself, counted in the
+        transaction that ends it. The place is left where it is, so that what lives on is found again."""
+        for _ in range(ATTEMPTS):
+            ending = await self.get(ending_id)
+            if ending.state == "cancelled":
+                return 0
+            counted = replace(ending, ended=ending.ended + 1, updated_at=max(now, ending.updated_at + 1))
+            try:
+                await self._context.store.commit([*self._revocation(session, ending, now), _put(counted)])
+            except Refused:
+                held = await self._context.store.session(session.id)
+                if held is None or held.session.version != session.version:
+                    return 0
+            else:
+                return 1
+        return 0
 
     def _revocation(self, session: Session, ending: Ending, now: int) -> Sequence[Operation]:
         revoked = lifecycle.finish(

@@ -6,13 +6,26 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
+from sojourn.core.errors import Unavailable
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def thread(name: str) -> Executor:
     """One thread that works off what it is given in turn."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"sojourn-{name}")
+    return _Thread(max_workers=1, thread_name_prefix=f"sojourn-{name}")
+
+
+class _Thread(ThreadPoolExecutor):
+    """Refuses with an error of the port's where the interpreter has begun to end and starts nothing more."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As the base class. Raises Unavailable for its RuntimeError."""
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError as error:
+            raise Unavailable("The store is closed, or the program is about to end.") from error
 
 
 class Inline(Executor):

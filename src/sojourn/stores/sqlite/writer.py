@@ -133,7 +133,7 @@ class Writer:
         waiting = len(self._queue)
         try:
             await self._begin()
-        except apsw.Error as error:
+        except (apsw.Error, Unavailable) as error:
             self._reject(self._take(waiting), self._fault(error))
             return
         group: list[_Request] = []
@@ -143,7 +143,7 @@ class Writer:
         except BaseException as error:
             self._rollback()
             self._reject(group, self._fault(error))
-            if not isinstance(error, apsw.Error):
+            if not isinstance(error, (apsw.Error, Unavailable)):
                 raise
         else:
             for request in group:
@@ -228,7 +228,7 @@ class Writer:
             self._failure = f"A change could not be rolled back: {error}"
 
     def _fault(self, error: BaseException) -> Unavailable:
-        found = fault(error, self._connection)
+        found = error if isinstance(error, Unavailable) else fault(error, self._connection)
         if isinstance(found, StorageFailed):
             self._failure = found.detail
         elif isinstance(found, StorageFull):
@@ -253,8 +253,8 @@ class Writer:
         self._checkpointed = written
         try:
             await self._in_thread(self._checkpoint)
-        except (apsw.BusyError, apsw.LockedError):
-            # Another process is at it. Everything is safe in the log; the next will do.
+        except (apsw.BusyError, apsw.LockedError, Unavailable):
+            # Another process is at it, or this one ends. Everything is safe in the log; the next will do.
             pass
         except apsw.Error as error:
             # The same where there is no room; then the next comes at once, or the log would take all the room
