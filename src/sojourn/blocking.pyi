@@ -9,12 +9,13 @@ from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, SigningKeyStatus
 from sojourn.core.policy import Limits, Policy
 from sojourn.core.session import Activity, Actor, Session, Status
 from sojourn.core.ticket import Ticket
-from sojourn.service.clients import ClientList, ClientView
+from sojourn.service.clients import ClientList, ClientView, Recognised, SignedIn
 from sojourn.service.context import Once
 from sojourn.service.doctor import Finding
 from sojourn.service.endings import Ending, Preview
 from sojourn.service.filters import SessionFilter
 from sojourn.service.history import Explanation
+from sojourn.service.placing import Placement
 from sojourn.service.policies import PolicyView
 from sojourn.service.ports import (
     Clock,
@@ -83,6 +84,7 @@ class _Sessions:
         pending: bool = True,
         once: Once | None = None,
         also: Companion | None = None,
+        place: Placement | None = None,
     ) -> Session: ...
     def get(self, session_id: str) -> Session: ...
     def list(
@@ -227,6 +229,23 @@ class _Memberships:
 class _Clients:
     def get(self, client_id: str) -> ClientView: ...
     def list(self, *, limit: int = 10, offset: int = 0, count: bool = False) -> ClientList: ...
+    def uat(self, view: ClientView | None) -> int: ...
+    def recognise(self, token: str | None) -> Recognised | None: ...
+    def create(self) -> Recognised: ...
+    def sign_in(
+        self,
+        ticket: str,
+        *,
+        token: str | None = None,
+        activity: Activity | None = None,
+        tasks: Iterable[str] = (),
+    ) -> SignedIn: ...
+    def verify(self, token: str) -> ClientView: ...
+    def make_active(self, held: Recognised, session_id: str) -> Recognised: ...
+    def end_session(self, held: Recognised, session_id: str) -> Recognised: ...
+    def remove_session(self, held: Recognised, session_id: str) -> Recognised: ...
+    def remove_sessions(self, held: Recognised) -> Recognised: ...
+    def destroy(self, held: Recognised) -> ClientView: ...
 
 class _Tickets:
     def create_actor_token(
@@ -254,6 +273,7 @@ class _Tickets:
         client_id: str | None = None,
         activity: Activity | None = None,
         tasks: Iterable[str] = (),
+        place: Placement | None = None,
     ) -> Session: ...
 
 class _TestingTokens:

@@ -15,6 +15,7 @@ from sojourn.core.errors import ConfigurationError, Invalid, Unavailable
 from sojourn.core.keys import Instance
 from sojourn.core.policy import Policy
 from sojourn.service import instance as instances
+from sojourn.service import server_secret
 from sojourn.service.api_keys import ApiKeys
 from sojourn.service.clients import Clients
 from sojourn.service.context import Context, PolicyInForce
@@ -27,6 +28,7 @@ from sojourn.service.memberships import Memberships
 from sojourn.service.organizations import Organizations
 from sojourn.service.policies import Policies
 from sojourn.service.ports import Clock, Entropy, Store
+from sojourn.service.server_secret import ServerSecret
 from sojourn.service.sessions import Sessions
 from sojourn.service.signing_keys import SigningKeys
 from sojourn.service.sweeper import Sweeper
@@ -56,6 +58,7 @@ class Sojourn:
         started: instances.Started,
         api_keys: ApiKeys,
         held: HeldRing,
+        secret: ServerSecret,
         keys: SigningKeys,
         settings: TokenSettings,
         endings: Endings,
@@ -69,7 +72,6 @@ class Sojourn:
         self.issuer: str = settings.issuer
         self.policies = Policies(context)
         self.sessions = Sessions(context)
-        self.clients = Clients(context)
         self.history = History(context)
         self.users = Users(context)
         self.organizations = Organizations(context)
@@ -83,6 +85,7 @@ class Sojourn:
                 frontend_host=instances.frontend_host(self.instance.publishable_key),
             ),
         )
+        self.clients = Clients(context, self.tickets, secret.client_tokens())
         self.testing_tokens = TestingTokens(context)
         self.api_keys = api_keys
         self.keys = keys
@@ -169,6 +172,7 @@ class Sojourn:
             started=started,
             api_keys=api_keys,
             held=held,
+            secret=await server_secret.load(context, held),
             keys=keys,
             settings=TokenSettings(
                 issuer=settings.issuer or f"https://{host}", version=settings.token_version

@@ -9,6 +9,7 @@ import pytest
 from sojourn.stores.memory import MemoryStore
 from sojourn.testing.contract import StoreContract
 from tests.contract import (
+    broken_clients,
     broken_keys,
     broken_organizations,
     broken_reads,
@@ -41,6 +42,7 @@ def test_there_are_broken_stores() -> None:
     stores = {store for store, _, _ in BROKEN}
     assert len(stores) == len(BROKEN)
     modules = (
+        broken_clients,
         broken_keys,
         broken_organizations,
         broken_reads,

@@ -174,12 +174,16 @@ def session(session_id: str, status: Status = Status.ACTIVE) -> Session:
 
 @pytest.mark.parametrize("status", Status)
 def test_a_client_names_the_last_active_session_while_it_stands(status: Status) -> None:
-    """Once that session has ended, or is not among those shown, the name is gone."""
+    """Once that session has ended, or is not among those shown, another live one has the place, if any."""
     client = Client(id="client_1", created_at=NOW, updated_at=NOW, last_active_session_id="sess_1")
     wire = client.to_wire([session("sess_1", status), session("sess_2")])
     assert wire["session_ids"] == ["sess_1", "sess_2"]
-    assert wire["last_active_session_id"] == ("sess_1" if status.live else None)
-    assert client.to_wire([session("sess_2")])["last_active_session_id"] is None
+    assert wire["last_active_session_id"] == ("sess_1" if status.live else "sess_2")
+    assert client.to_wire([session("sess_1", status)])["last_active_session_id"] == (
+        "sess_1" if status.live else None
+    )
+    ended = session("sess_2", Status.ENDED)
+    assert client.to_wire([ended])["last_active_session_id"] is None
     assert client.to_wire([])["sessions"] == []
 
 

@@ -37,10 +37,10 @@ def raw_file(url: str, suffix: str = "") -> bytes:
 
 
 def key_rows(url: str) -> list[bytes]:
-    """The keys as they lie in the file."""
+    """The keys as they lie in the file, the one that signs before the one of the clients."""
     connection = apsw.Connection(url.removeprefix("sqlite:///"))
     try:
-        return [row[0] for row in connection.execute("SELECT material FROM stored_keys")]
+        return [row[0] for row in connection.execute("SELECT material FROM stored_keys ORDER BY use DESC")]
     finally:
         connection.close()
 
@@ -175,7 +175,7 @@ async def test_with_a_master_key_nothing_lies_in_the_clear(
     async with opened(file_url, master_key=MASTER) as sojourn:
         token = await token_of(sojourn)
     assert "in the clear" not in caplog.text
-    (row,) = key_rows(file_url)
+    row, _ = key_rows(file_url)
     assert PEM not in row
     assert envelope.sealed_with(row) == MasterKey.parse(MASTER).id
     async with opened(file_url, master_key=MASTER) as sojourn:
@@ -213,8 +213,9 @@ async def test_a_master_key_given_later_encrypts(file_url: str, caplog: pytest.L
         stored = await store_of(sojourn).instance()
         assert stored is not None
         assert stored.master_key_id == sojourn.instance.master_key_id == MasterKey.parse(MASTER).id
-    (row,) = key_rows(file_url)
+    row, of_clients = key_rows(file_url)
     assert envelope.is_sealed(row)
+    assert envelope.is_sealed(of_clients)
     assert PEM not in row
     assert "now encrypted" in caplog.text
     assert PEM not in raw_file(file_url)
@@ -239,7 +240,7 @@ async def test_a_plain_key_slipped_in_is_refused(file_url: str) -> None:
     """Whoever can write to an encrypted database cannot make the service sign with a key of theirs."""
     async with opened(file_url):
         pass
-    (plain,) = key_rows(file_url)
+    plain, _ = key_rows(file_url)
     async with opened(file_url, master_key=MASTER):
         pass
     connection = apsw.Connection(file_url.removeprefix("sqlite:///"))
@@ -261,8 +262,8 @@ async def test_rekey(file_url: str, old: str | None, new: str | None) -> None:
         # The one that did it goes on, and may look into the store again.
         await sojourn._held.load()
         assert await sojourn.tokens.verify(token)
-    (row,) = key_rows(file_url)
-    assert envelope.sealed_with(row) == (None if new is None else MasterKey.parse(new).id)
+    for row in key_rows(file_url):
+        assert envelope.sealed_with(row) == (None if new is None else MasterKey.parse(new).id)
     async with opened(file_url, master_key=new) as sojourn:
         assert await sojourn.tokens.verify(token)
     if new is not None:  # a database in the clear takes any master key

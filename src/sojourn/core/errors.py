@@ -120,6 +120,18 @@ class SessionExists(SojournError):
     code = "session_exists"
 
 
+class SessionCreationNotAllowed(SojournError):
+    """Somebody acts as another user on this client; until that ends no other session can be made there."""
+
+    code = "session_creation_not_allowed"
+
+
+class CookieInvalid(SojournError):
+    """The client token is not valid."""
+
+    code = "cookie_invalid"
+
+
 class Conflict(SojournError):
     """Somebody changed this at the same moment; the change was not made."""
 

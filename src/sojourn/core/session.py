@@ -50,6 +50,7 @@ class Reason(StrEnum):
     ALL_OF_INSTANCE = "all_sessions_of_instance"
     SESSION_LIMIT = "session_limit"
     PREDICATE = "ended_by_predicate"
+    CLIENT_SECRET_REUSED = "client_secret_reused"
 
 
 class Instigator(StrEnum):

@@ -16,6 +16,8 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.Forbidden, 403),
     (errors.SessionExists, 400),
     (errors.AlreadyAMember, 400),
+    (errors.SessionCreationNotAllowed, 409),
+    (errors.CookieInvalid, 400),
     (errors.Conflict, 409),
     (errors.InvalidSessionToken, 400),
     (TicketRefused, 400),

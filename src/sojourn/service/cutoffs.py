@@ -31,6 +31,7 @@ def cut(
     reason: Reason | None = None,
     note: str | None = None,
     spared: str | None = None,
+    instigator: Instigator = Instigator.APPLICATION,
 ) -> Sequence[Operation]:
     """The operations that end every session of a subject but the one that is `spared`.
 
@@ -42,7 +43,7 @@ def cut(
         at=now,
         status=Status.REVOKED,
         reason=reason or _REASONS[kind],
-        instigator=Instigator.APPLICATION,
+        instigator=instigator,
         note=note,
         spared=spared,
     )

@@ -214,6 +214,14 @@ class HeldRing:
 
         return [operation(row) for row in await self._context.store.stored_keys()]
 
+    def seal(self, secret: bytes, kid: str) -> bytes:
+        """A secret as it is stored under this id by the instance's master key."""
+        return self._close(secret, kid, self._master)
+
+    def unseal(self, row: StoredKey) -> bytes:
+        """The secret of a stored key. Raises MasterKeyRefused."""
+        return self._open(row, self._master)
+
     def _entry(self, row: StoredKey) -> KeyEntry:
         known = self._rows.get(row.kid)
         if known is not None and known.material == row.material:

@@ -26,6 +26,7 @@ _RULES = {
     Reason.ALL_OF_CLIENT: "All sessions of its client were ended.",
     Reason.ALL_OF_INSTANCE: "All sessions of the instance were ended.",
     Reason.SESSION_LIMIT: "The user had as many sessions as the policy allows, and a new one took its place.",
+    Reason.CLIENT_SECRET_REUSED: "A secret of its client was used again long after it had been replaced.",
     Reason.PREDICATE: "It was among those that the application described and ended together.",
 }
 

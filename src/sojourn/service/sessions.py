@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from sojourn.core import lifecycle
-from sojourn.core.client import Client
 from sojourn.core.errors import (
     Conflict,
     Invalid,
@@ -20,19 +19,18 @@ from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind, Trigger
 from sojourn.core.policy import Limits
 from sojourn.core.session import Activity, Actor, Instigator, Session, Status
-from sojourn.service import choosing, refusals
+from sojourn.service import choosing, placing, refusals
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
 from sojourn.service.filters import SessionFilter, comes_from
+from sojourn.service.placing import PLACE_ATTEMPTS, Placement
 from sojourn.service.ports import (
     Held,
-    InsertClient,
     InsertSession,
     Operation,
     Refused,
     SessionQuery,
     SessionWalk,
-    UpdateClient,
     UpdateSession,
 )
 from sojourn.service.room import Room
@@ -78,15 +76,17 @@ class Sessions:
         pending: bool = True,
         once: Once | None = None,
         also: Companion | None = None,
+        place: Placement | None = None,
     ) -> Session:
         """Sign a user in: a new session, on a client of its own unless one is named.
 
         `limits` overrides the policy for this session alone. It begins in the organization named, else in
         the one that the user last became a member of or chose; the policy may ask for one. With open `tasks`
         it is pending; `pending=False` refuses that. In single-session mode a live session on the same client
-        is replaced. `application` says what created it, `also` what else is committed in the same step.
-        Raises NotFound (user, client or organization), NotAMember, UserBanned, SessionLimitReached, Missing
-        (organization), Invalid (limits), IdempotencyMismatch.
+        is replaced. `application` says what created it, `also` what else is committed in the same step,
+        `place` what becomes of its client. Raises NotFound (user, client or organization), NotAMember,
+        UserBanned, SessionLimitReached, SessionCreationNotAllowed (somebody acts as another user on that
+        client), Missing (organization), Invalid (limits), IdempotencyMismatch.
         """
         if once is not None and (done := await self._repeated(once)) is not None:
             return done
@@ -111,7 +111,7 @@ class Sessions:
                 raise Missing("active_organization_id", "active_organization_id must be given here.")
             try:
                 async with self._room.turn(user_id):
-                    return await self._store(session, client_id, once, now, also)
+                    return await self._store(session, client_id, once, now, also, place)
             except NotAMember:
                 # A membership that has ended since it was looked up is no reason not to sign in.
                 if organization_id is not None:
@@ -124,11 +124,12 @@ class Sessions:
         client_id: str | None,
         once: Once | None,
         now: int,
-        also: Companion | None = None,
+        also: Companion | None,
+        place: Placement | None,
     ) -> Session:
-        for _ in range(self._room.attempts):
+        for _ in range(self._room.attempts if place is None else PLACE_ATTEMPTS):
             try:
-                operations = await self._creation(session, client_id, once, now)
+                operations = await self._creation(session, client_id, once, now, place)
                 more = () if also is None else await also(session)
                 await self._context.store.commit([*operations, *more])
             except Refused as refused:
@@ -319,52 +320,24 @@ class Sessions:
         return lifecycle.settle(held.session, held.cutoffs, self._context.clock.now())
 
     async def _creation(
-        self, session: Session, client_id: str | None, once: Once | None, now: int
+        self,
+        session: Session,
+        client_id: str | None,
+        once: Once | None,
+        now: int,
+        place: Placement | None,
     ) -> Sequence[Operation]:
         operations: list[Operation] = []
         if client_id is None:
-            operations.append(
-                InsertClient(
-                    Client(
-                        id=session.client_id,
-                        created_at=now,
-                        updated_at=now,
-                        last_active_session_id=session.id,
-                    )
-                )
-            )
+            operations.append(placing.on_new_client(session, now, place))
         else:
-            operations += await self._on_client(session, client_id, now)
+            operations += await placing.on_client(self._context, session, client_id, now, place)
         operations += await self._room.made_for(session, now)
         operations.append(InsertSession(session, at_most=self._context.policy.max_sessions_per_user))
         operations += choosing.guard(session)
         operations.append(self._context.session_event(session, BY_STATUS[session.status], now))
         if once is not None:
             operations.append(once.done(session.id, now))
-        return operations
-
-    async def _on_client(self, session: Session, client_id: str, now: int) -> Sequence[Operation]:
-        """Put a session on a client that exists; in single-session mode it takes the others' place."""
-        client = await self._context.store.client(client_id)
-        if client is None:
-            raise NotFound("client", client_id)
-        moved = replace(
-            client,
-            last_active_session_id=session.id,
-            updated_at=max(now, client.updated_at + 1),
-            version=client.version + 1,
-        )
-        # The client's version guards the whole: two creations that both found it empty cannot both succeed.
-        operations: list[Operation] = [UpdateClient(client=moved, expected_version=client.version)]
-        if not self._context.policy.single_session:
-            return operations
-        standing = await self.page(
-            client_id=client_id, statuses=frozenset({Status.ACTIVE, Status.PENDING}), limit=500
-        )
-        for other in standing.items:
-            replaced = lifecycle.finish(other, Trigger.REPLACE, now, instigator=Instigator.USER)
-            operations.append(UpdateSession(session=replaced, expected_version=other.version))
-            operations.append(self._context.session_event(replaced, EventType.SESSION_REPLACED, now))
         return operations
 
     async def _repeated(self, once: Once) -> Session | None:

@@ -14,6 +14,7 @@ from sojourn.core.session import Activity, Actor, Session
 from sojourn.core.ticket import ActorTokenSubjectNotFound, Ticket, TicketKind, TicketRefused
 from sojourn.service import choosing
 from sojourn.service.context import ATTEMPTS, Context
+from sojourn.service.placing import Placement
 from sojourn.service.ports import InsertTicket, Operation, Refused, UpdateTicket
 from sojourn.service.sessions import Sessions
 from sojourn.tokens import bearer
@@ -130,8 +131,10 @@ class Tickets:
         client_id: str | None = None,
         activity: Activity | None = None,
         tasks: Iterable[str] = (),
+        place: Placement | None = None,
     ) -> Session:
-        """Sign in by a ticket: its session, on a client of its own unless one is named.
+        """Sign in by a ticket: its session, on a client of its own unless one is named. For a browser, which
+        holds a client's token, there is `clients.sign_in`.
 
         The session comes into being in the same step in which the ticket is used up, so that it works once
         however many redeem it. Raises TicketRefused (`ticket_invalid_code`, `ticket_expired_code`,
@@ -159,6 +162,7 @@ class Tickets:
                 tasks=tasks,
                 limits=None if limited is None else Limits(lifetime_seconds=limited),
                 also=use_up,
+                place=place,
             )
         except NotFound:
             if ticket.kind is TicketKind.ACTOR and await self._context.store.user(ticket.user_id) is None:

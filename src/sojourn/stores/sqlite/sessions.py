@@ -139,29 +139,11 @@ def _update_session(change: Change, operation: UpdateSession) -> None:
 
 
 def _insert_client(change: Change, operation: InsertClient) -> None:
-    client = operation.client
-    values = (
-        client.id,
-        client.created_at,
-        client.updated_at,
-        client.last_active_session_id,
-        client.last_authentication_strategy,
-        client.version,
-    )
-    change.insert("client_insert", values, client.id)
+    change.insert("client_insert", rows.client_values(operation.client), operation.client.id)
 
 
 def _update_client(change: Change, operation: UpdateClient) -> None:
-    client = operation.client
-    values = (
-        client.created_at,
-        client.updated_at,
-        client.last_active_session_id,
-        client.last_authentication_strategy,
-        client.version,
-        client.id,
-        operation.expected_version,
-    )
+    values = (*rows.client_values(operation.client), operation.expected_version)
     change.update("client_update", values, operation)
 
 

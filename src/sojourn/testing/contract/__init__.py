@@ -13,6 +13,7 @@ import pytest
 
 _PARTS = (
     "base",
+    "clients",
     "commits",
     "cutoffs",
     "directory",
@@ -32,6 +33,7 @@ _PARTS = (
 # Before they are imported, or a broken promise would be reported without the two values that differ.
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
+from sojourn.testing.contract.clients import ClientContract  # noqa: E402
 from sojourn.testing.contract.commits import CommitContract  # noqa: E402
 from sojourn.testing.contract.cutoffs import CutoffContract  # noqa: E402
 from sojourn.testing.contract.directory import DirectoryContract  # noqa: E402
@@ -54,6 +56,7 @@ __all__ = ["StoreContract"]
 
 
 class StoreContract(
+    ClientContract,
     CommitContract,
     CutoffContract,
     DirectoryContract,

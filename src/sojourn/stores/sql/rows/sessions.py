@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
-from sojourn.core.client import Client
+from sojourn.core.client import Client, ClientSecret, Rotation
 from sojourn.core.lifecycle import NO_CUTOFFS, Cutoff, Cutoffs, SubjectKind, next_deadline
 from sojourn.core.session import Activity, Actor, Ending, Instigator, Reason, Session, Status
 from sojourn.service.ports import Held
@@ -186,4 +186,31 @@ def client_of(row: Row) -> Client:
         last_active_session_id=row[4],
         last_authentication_strategy=row[5],
         version=row[6],
+        secret=None if row[7] is None else _secret(row[7], row[8], row[9]),
+        impersonation_id=row[10],
+    )
+
+
+def client_values(client: Client) -> Values:
+    """The values of `client_insert`, and but for the version to be replaced of `client_update`."""
+    secret = client.secret
+    rotations = [] if secret is None else [[one.at, one.held] for one in secret.rotations]
+    return (
+        client.created_at,
+        client.updated_at,
+        client.last_active_session_id,
+        client.last_authentication_strategy,
+        None if secret is None else secret.digest,
+        0 if secret is None else secret.generation,
+        document(rotations) if rotations else None,
+        client.impersonation_id,
+        client.version,
+        client.id,
+    )
+
+
+def _secret(digest: bytes, generation: int, rotations: str | None) -> ClientSecret:
+    given = () if rotations is None else json.loads(rotations)
+    return ClientSecret(
+        digest=digest, generation=generation, rotations=tuple(Rotation(at, held) for at, held in given)
     )

@@ -54,7 +54,8 @@ INSERT INTO user_identifiers (kind, value, user_id) VALUES (?, ?, ?)
 DELETE FROM user_identifiers WHERE user_id = ?
 
 -- name: client_columns
-seq, id, created_at, updated_at, last_active_session_id, last_authentication_strategy, version
+seq, id, created_at, updated_at, last_active_session_id, last_authentication_strategy, version, secret_digest,
+generation, rotations, impersonation_id
 
 -- name: client_get
 SELECT {client_columns} FROM clients WHERE id = ?
@@ -66,10 +67,13 @@ SELECT {client_columns} FROM clients ORDER BY seq DESC LIMIT ? OFFSET ?
 SELECT count(*) FROM clients
 
 -- name: client_insert
-INSERT INTO clients (id, created_at, updated_at, last_active_session_id, last_authentication_strategy, version)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO clients (
+    created_at, updated_at, last_active_session_id, last_authentication_strategy, secret_digest, generation, rotations,
+    impersonation_id, version, id
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: client_update
 UPDATE clients SET
-    created_at = ?, updated_at = ?, last_active_session_id = ?, last_authentication_strategy = ?, version = ?
+    created_at = ?, updated_at = ?, last_active_session_id = ?, last_authentication_strategy = ?, secret_digest = ?,
+    generation = ?, rotations = ?, impersonation_id = ?, version = ?
 WHERE id = ? AND version = ?
