@@ -27,6 +27,7 @@ SERVICES = (
     "tokens",
     "users",
     "clients",
+    "devices",
     "events",
     "api_keys",
     "sweeper",

@@ -41,6 +41,7 @@ def test_every_setting_has_a_variable() -> None:
         "SOJOURN_SECRET_KEY": "sk_a, sk_b ,",
         "SOJOURN_PUBLISHABLE_KEY": "pk_test_x",
         "SOJOURN_ALLOWED_ORIGINS": "https://a.org,https://b.org",
+        "SOJOURN_CITY_DATABASE": "city.mmdb",
         "SOJOURN_MASTER_KEY": "key",
         "SOJOURN_ISSUER": "https://id.org",
         "SOJOURN_TOKEN_VERSION": "1",

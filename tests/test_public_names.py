@@ -34,6 +34,7 @@ SERVICES = {
     "organizations",
     "memberships",
     "clients",
+    "devices",
     "events",
     "api_keys",
     "keys",

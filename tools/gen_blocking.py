@@ -21,6 +21,7 @@ SERVICES = {
     "organizations": ("organizations", "Organizations"),
     "memberships": ("memberships", "Memberships"),
     "clients": ("clients", "Clients"),
+    "devices": ("devices", "Devices"),
     "tickets": ("tickets", "Tickets"),
     "testing_tokens": ("testing_tokens", "TestingTokens"),
     "events": ("event_log", "EventLog"),

@@ -36,6 +36,7 @@ _SERVICES = (
     "organizations",
     "memberships",
     "clients",
+    "devices",
     "tickets",
     "testing_tokens",
     "events",

@@ -49,6 +49,7 @@ class BlockingSojourn:
     organizations: _Organizations
     memberships: _Memberships
     clients: _Clients
+    devices: _Devices
     tickets: _Tickets
     testing_tokens: _TestingTokens
     events: _EventLog
@@ -246,6 +247,9 @@ class _Clients:
     def remove_session(self, held: Recognised, session_id: str) -> Recognised: ...
     def remove_sessions(self, held: Recognised) -> Recognised: ...
     def destroy(self, held: Recognised) -> ClientView: ...
+
+class _Devices:
+    def describe(self, *, user_agent: str | None = None, address: str | None = None) -> Activity: ...
 
 class _Tickets:
     def create_actor_token(

@@ -14,6 +14,7 @@ import msgspec
 from sojourn.core.errors import ConfigurationError, Invalid
 from sojourn.core.policy import Policy
 from sojourn.core.roles import Roles
+from sojourn.places import CityDatabase
 from sojourn.service.signing_keys import PUBLISH_SECONDS, RotationSettings
 from sojourn.tokens.envelope import MasterKey
 
@@ -38,6 +39,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     publishable_key: str | None = None
     allowed_origins: tuple[str, ...] = ()
     """Origins of the browsers' pages, for the Frontend API."""
+    city_database: str | None = None
+    """A file in MaxMind's format that tells the city and country of an address; None: they stay unknown."""
     master_key: str | None = None
     """32 bytes in base64; encrypts the keys in the database."""
     issuer: str | None = None
@@ -96,6 +99,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             return Roles(self.roles)
         except Invalid as error:
             raise ConfigurationError(f"roles: {error.meta['param_name']}: {error}") from None
+
+    def build_places(self) -> CityDatabase | None:
+        """Where addresses are. Raises ConfigurationError where the file cannot be used."""
+        return None if self.city_database is None else CityDatabase(self.city_database)
 
     def build_master_key(self) -> MasterKey | None:
         """The master key. Raises ConfigurationError, which never repeats the text."""

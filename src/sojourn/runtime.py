@@ -19,6 +19,7 @@ from sojourn.service import server_secret
 from sojourn.service.api_keys import ApiKeys
 from sojourn.service.clients import Clients
 from sojourn.service.context import Context, PolicyInForce
+from sojourn.service.devices import Devices
 from sojourn.service.doctor import Doctor
 from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
@@ -27,7 +28,7 @@ from sojourn.service.history import History
 from sojourn.service.memberships import Memberships
 from sojourn.service.organizations import Organizations
 from sojourn.service.policies import Policies
-from sojourn.service.ports import Clock, Entropy, Store
+from sojourn.service.ports import Clock, Entropy, Places, Store
 from sojourn.service.server_secret import ServerSecret
 from sojourn.service.sessions import Sessions
 from sojourn.service.signing_keys import SigningKeys
@@ -63,6 +64,7 @@ class Sojourn:
         settings: TokenSettings,
         endings: Endings,
         sweeper: Sweeper,
+        places: Places | None = None,
     ) -> None:
         self._context = context
         self._held = held
@@ -72,6 +74,7 @@ class Sojourn:
         self.issuer: str = settings.issuer
         self.policies = Policies(context)
         self.sessions = Sessions(context)
+        self.devices = Devices(context, places)
         self.history = History(context)
         self.users = Users(context)
         self.organizations = Organizations(context)
@@ -127,10 +130,11 @@ class Sojourn:
         policy, master = policy or settings.build_policy(), settings.build_master_key()
         settings.build_rotation()
         roles = settings.build_roles()
+        places = settings.build_places()
         store = await open_store(settings)
         try:
             context = Context(store, clock, entropy, PolicyInForce(policy, policy), roles)
-            sojourn = await cls._start(context, settings, master)
+            sojourn = await cls._start(context, settings, master, places)
             background = [
                 asyncio.create_task(sojourn._held.run()),
                 asyncio.create_task(sojourn.policies.run()),
@@ -146,9 +150,13 @@ class Sojourn:
                 await sojourn.tokens.settle()
         finally:
             await store.close()
+            if places is not None:
+                places.close()
 
     @classmethod
-    async def _start(cls, context: Context, settings: Config, master: MasterKey | None) -> Sojourn:
+    async def _start(
+        cls, context: Context, settings: Config, master: MasterKey | None, places: Places | None
+    ) -> Sojourn:
         api_keys = ApiKeys(context)
         held = HeldRing(context, master)
         keys = SigningKeys(context, held, settings.build_rotation())
@@ -179,6 +187,7 @@ class Sojourn:
             ),
             endings=endings,
             sweeper=Sweeper(context, endings, keys=keys, interval_seconds=settings.sweep_interval_seconds),
+            places=places,
         )
 
     async def rekey(self, new: MasterKey | None) -> None:

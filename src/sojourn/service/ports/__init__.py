@@ -50,6 +50,7 @@ from sojourn.service.ports.organizations import (
     UpdateMembership,
     UpdateOrganization,
 )
+from sojourn.service.ports.places import NOWHERE, Place, Places
 from sojourn.service.ports.refused import Refused
 from sojourn.service.ports.report import ReportStore, StoreReport
 from sojourn.service.ports.sessions import (
@@ -130,6 +131,7 @@ class Store(
 
 
 __all__ = [
+    "NOWHERE",
     "AppendEvent",
     "ClientPage",
     "ClientQuery",
@@ -171,6 +173,8 @@ __all__ = [
     "OrganizationQuery",
     "OrganizationStore",
     "Overdue",
+    "Place",
+    "Places",
     "PutDocument",
     "PutInstance",
     "PutStoredKey",
