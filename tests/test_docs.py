@@ -85,3 +85,9 @@ def test_links_between_documents_hold() -> None:
     for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("adr/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert os.path.exists(document.parent / target), f"{document.name} -> {target}"
+
+
+@pytest.mark.parametrize("code", blocks("docs/verify.md", needing="pem ="))
+def test_the_example_of_verifying_runs(code: str, tmp_path: Path) -> None:
+    """The example of a verifier runs as it stands and refuses what is no token."""
+    assert run(code, tmp_path).strip() == "False token-invalid"

@@ -23,7 +23,7 @@ from sojourn.tokens.encoding import (
     encode_json,
     refuse_duplicates,
 )
-from sojourn.tokens.keys import ALGORITHMS, MAX_KID_LENGTH, PublicKey, SigningKey
+from sojourn.tokens.keys import ALGORITHMS, PublicKey, SigningKey
 
 __all__ = [
     "M2M",
@@ -160,7 +160,7 @@ def verify_signature(token: str | bytes, keys: Keys) -> tuple[Header, bytes]:
     if header.typ != "JWT" and header.typ is not msgspec.UNSET:
         raise TokenError(Reason.TOKEN_INVALID, "the header's typ is not JWT")
     kid = header.kid
-    if not (0 < len(kid) <= MAX_KID_LENGTH and kid.isascii() and kid.isprintable()):
+    if not PublicKey.is_kid(kid):
         raise TokenError(Reason.JWK_KID_MISMATCH, "the header's kid cannot be a key's")
     key = keys(kid) if callable(keys) else keys.get(kid)
     if key is None:

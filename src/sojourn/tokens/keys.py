@@ -81,6 +81,11 @@ class PublicKey:
             raise ValueError("not the PEM text of an RSA public key")
         return cls(kid, "RS256", key)
 
+    @staticmethod
+    def is_kid(text: str) -> bool:
+        """Tell whether a text can be a key's id."""
+        return 0 < len(text) <= MAX_KID_LENGTH and text.isascii() and text.isprintable()
+
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Tell whether `signature` over `data` was made by this key with its one algorithm."""
         try:
@@ -152,7 +157,7 @@ class SigningKey:
 
 
 def _check_kid(kid: str) -> None:
-    if not (0 < len(kid) <= MAX_KID_LENGTH and kid.isascii() and kid.isprintable()):
+    if not PublicKey.is_kid(kid):
         raise ValueError(f"a kid is 1 to {MAX_KID_LENGTH} printable ASCII characters")
 
 

@@ -9,9 +9,13 @@ from sojourn.verify.outcomes import Handshake, Outcome, SignedIn, SignedOut
 from sojourn.verify.ports import Authenticator, FeedState, RevocationSet
 from sojourn.verify.reasons import Reason
 from sojourn.verify.request import Request
+from sojourn.verify.require import Denied, Factor, require
+from sojourn.verify.verifier import Verifier
 
 __all__ = [
     "Authenticator",
+    "Denied",
+    "Factor",
     "FactorAges",
     "FeedState",
     "Handshake",
@@ -23,5 +27,7 @@ __all__ = [
     "RevocationSet",
     "SignedIn",
     "SignedOut",
+    "Verifier",
     "WhenSilent",
+    "require",
 ]
