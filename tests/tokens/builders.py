@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -12,11 +14,15 @@ from sojourn.tokens import jws
 from sojourn.tokens.jws import Reason, TokenError
 from sojourn.tokens.keyring import KeyEntry, KeyState
 from sojourn.tokens.keys import PublicKey, SigningKey
+from sojourn.verify import Options, Request, SignedIn, Verifier
+from sojourn.verify.jwks import FixedKeys
 
 NOW_MS = 1_764_000_000_000
 NOW = NOW_MS // 1000
 ISSUER = "https://clerk.example.com"
 PARTY = "https://app.example.com"
+PUBLISHABLE = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+"""The publishable key of ISSUER."""
 
 
 def entry(key: SigningKey | PublicKey, state: KeyState, at: int = NOW_MS, **instants: int) -> KeyEntry:
@@ -80,13 +86,39 @@ def accept(token: str | bytes, key: SigningKey, **options: object) -> jws.Verifi
     return verified
 
 
+def welcome(token: str, key: SigningKey, **options: object) -> None:
+    """The token is good for both, wherever it is carried."""
+    accept(token, key, **options)
+    assert all(isinstance(outcome, SignedIn) for outcome in everywhere(token, key, **options))
+
+
 def refusal(token: str | bytes, key: SigningKey, **options: object) -> Reason:
-    """The reason for which that verifier refuses the token; the test fails if it does not."""
+    """The reason for which that verifier refuses the token; the test fails if it does not, or if
+    `sojourn.verify` takes the token or gives another reason for the same."""
     with pytest.raises(TokenError) as caught:
         accept(token, key, **options)
+    if isinstance(token, str):
+        outcomes = everywhere(token, key, **options)
+        assert not any(isinstance(outcome, SignedIn) for outcome in outcomes)
+        # A token that says it is of another class is refused for that before anything else.
+        assert outcomes[0].reason.value in (caught.value.reason.value, "token-type-mismatch")
     return caught.value.reason
+
+
+def everywhere(token: str, key: SigningKey, **options: Any) -> list[Any]:
+    """What `sojourn.verify` says at NOW of a token alone, as a header and as a cookie, unless those would
+    carry another text: looked at for the first time, and again."""
+    carried = re.fullmatch("[!-~]+", token) and not re.search("[;%]", token)
+    now_ms = options.pop("now_ms", NOW_MS)
+    settings = Options(**{"issuer": ISSUER, "publishable_key": PUBLISHABLE, **options})
+    carriers = [("Authorization", f"Bearer {token}")], [("Cookie", f"__session={token}; __client_uat=1")]
+    with Verifier(settings, keys=FixedKeys({key.kid: key.public}), clock=lambda: now_ms) as verifier:
+        found: list[Any] = [verifier.token(token), verifier.token(token)]
+        for headers in carriers if carried else ():
+            found.append(verifier.authenticate(Request(method="GET", url=f"{PARTY}/", headers=headers)))
+    return found
 
 
 def control(key: SigningKey) -> None:
     """Positive control: the same builder, with nothing wrong, makes a token that passes."""
-    accept(forge(good_header(key), good_claims(), rs256(key)), key)
+    welcome(forge(good_header(key), good_claims(), rs256(key)), key)

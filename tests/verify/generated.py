@@ -48,7 +48,7 @@ def tokens(key: SigningKey, other: SigningKey) -> dict[str, str]:
         head_given = {name: value for name, value in {**head, **(header or {})}.items() if value is not ...}
         return forge(head_given, given, rs256(signer))
 
-    old = {"iat": NOW - 100, "nbf": NOW - 110, "exp": NOW - 40}
+    old: dict[str, Any] = {"iat": NOW - 100, "nbf": NOW - 110, "exp": NOW - 40}
     pool = {
         "good": made(),
         "good-b": made(sid="sess_2", sub="user_2"),
@@ -113,7 +113,7 @@ def tokens(key: SigningKey, other: SigningKey) -> dict[str, str]:
     }
 
 
-SESSIONS = ["good"] * 8 + ["expired"] * 4 + ["newer", "older", "expired-no-sid", "v1", "v2-permissions"]
+SESSIONS = ["good"] * 8 + ["expired"] * 8 + ["newer", "older", "expired-no-sid", "v1", "v2-permissions"]
 SESSIONS += ["no-organization", "pending", "no-azp", "other-azp", "aud", "aud-list", "aud-other", "edge"]
 SESSIONS += ["not-yet", "future", "no-exp", "exp-text", "no-sub", "sub-number", "foreign", "other-kid"]
 SESSIONS += ["other-issuer", "no-issuer", "issuer-number", "uncategorised", "ignore", "template", "machine"]
@@ -216,7 +216,7 @@ def _cookies(chance: random.Random, case: Case, pool: dict[str, str]) -> None:
             pairs.append(f"__session{end}={pool[name]}")
         maybe(odds, f"__client_uat{end}", UATS)
         maybe(0.85 if case.development else 0.05, f"__clerk_db_jwt{end}", ["dvb_2", "dvb%202"])
-    maybe(0.3, f"__refresh_{suffix}", [*REFRESHED, "refresh_unknown", "refresh_broken"])
+    maybe(0.5, f"__refresh_{suffix}", [*REFRESHED, "refresh_unknown", "refresh_broken"])
     maybe(0.1, "__clerk_redirect_count", ["0", "1", "2", "3", "x"])
     maybe(0.02, "__clerk_handshake_nonce", ["nonce_good", "nonce_out", "nonce_unknown"])
     if chance.random() < 0.05:
