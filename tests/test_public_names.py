@@ -45,6 +45,8 @@ SERVICES = {
     "doctor",
     "tickets",
     "testing_tokens",
+    "refresh_tokens",
+    "handshakes",
 }
 
 

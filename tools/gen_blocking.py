@@ -24,6 +24,8 @@ SERVICES = {
     "devices": ("devices", "Devices"),
     "tickets": ("tickets", "Tickets"),
     "testing_tokens": ("testing_tokens", "TestingTokens"),
+    "refresh_tokens": ("refresh_tokens", "RefreshTokens"),
+    "handshakes": ("handshakes", "Handshakes"),
     "events": ("event_log", "EventLog"),
     "api_keys": ("api_keys", "ApiKeys"),
     "keys": ("signing_keys", "SigningKeys"),

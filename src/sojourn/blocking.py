@@ -39,6 +39,8 @@ _SERVICES = (
     "devices",
     "tickets",
     "testing_tokens",
+    "refresh_tokens",
+    "handshakes",
     "events",
     "api_keys",
     "keys",

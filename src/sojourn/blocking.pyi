@@ -52,6 +52,8 @@ class BlockingSojourn:
     devices: _Devices
     tickets: _Tickets
     testing_tokens: _TestingTokens
+    refresh_tokens: _RefreshTokens
+    handshakes: _Handshakes
     events: _EventLog
     api_keys: _ApiKeys
     keys: _SigningKeys
@@ -282,6 +284,25 @@ class _Tickets:
 
 class _TestingTokens:
     def create(self) -> TestingToken: ...
+
+class _RefreshTokens:
+    def issue(self, session_id: str) -> str: ...
+    def exchange(
+        self, session_id: str, *, expired_token: str, refresh_token: str, request_origin: str
+    ) -> str: ...
+
+class _Handshakes:
+    def directives(
+        self,
+        client: Recognised | None,
+        *,
+        redirect_url: str,
+        with_suffix: bool = True,
+        domain: str | None = None,
+    ) -> Sequence[str]: ...
+    def token(self, directives: Sequence[str]) -> str: ...
+    def nonce(self, directives: Sequence[str], *, client: Recognised | None = None) -> str: ...
+    def payload(self, nonce: str) -> Sequence[str]: ...
 
 class _EventLog:
     def read(self, after: str | None = None, *, limit: int = 100) -> EventPage: ...

@@ -23,12 +23,14 @@ from sojourn.service.devices import Devices
 from sojourn.service.doctor import Doctor
 from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
+from sojourn.service.handshakes import Handshakes
 from sojourn.service.held_ring import HeldRing
 from sojourn.service.history import History
 from sojourn.service.memberships import Memberships
 from sojourn.service.organizations import Organizations
 from sojourn.service.policies import Policies
 from sojourn.service.ports import Clock, Entropy, Places, Store
+from sojourn.service.refresh_tokens import RefreshTokens
 from sojourn.service.server_secret import ServerSecret
 from sojourn.service.sessions import Sessions
 from sojourn.service.signing_keys import SigningKeys
@@ -89,6 +91,15 @@ class Sojourn:
             ),
         )
         self.clients = Clients(context, self.tickets, secret.client_tokens())
+        self.refresh_tokens = RefreshTokens(context, self.tokens, held, secret, issuer=settings.issuer)
+        self.handshakes = Handshakes(
+            context,
+            self.clients,
+            self.tokens,
+            self.refresh_tokens,
+            held,
+            publishable_key=self.instance.publishable_key,
+        )
         self.testing_tokens = TestingTokens(context)
         self.api_keys = api_keys
         self.keys = keys

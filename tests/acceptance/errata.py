@@ -62,6 +62,14 @@ ERRATA = (
         "the description bounds expires_in_seconds without an answer for what lies outside",
     ),
     Erratum(
+        "RefreshSession",
+        422,
+        "form_param_missing",
+        "what is missing in a body is a 422 everywhere else; 401 is for tokens that cannot be exchanged",
+    ),
+    Erratum("RefreshSession", 422, "form_param_value_invalid", "the same for what has another type"),
+    Erratum("VerifyClient", 422, "form_param_missing", "what is missing in a body is a 422 everywhere else"),
+    Erratum(
         "VerifySession",
         422,
         "form_param_missing",
@@ -124,6 +132,9 @@ EXTENSIONS = {
     ),
     "UpdateOrganizationMembershipMetadata": Extension(
         "OrganizationMembership", frozenset({400, 401, 404, 422}), "left out of the subset; SDKs call it"
+    ),
+    "GetHandshakePayload": Extension(
+        None, frozenset({400, 401, 404, 422}), "its path is named without any operation; an SDK calls it"
     ),
     "GetPublicJWKS": Extension("JWKS", frozenset(), "described for the Frontend API only"),
 }

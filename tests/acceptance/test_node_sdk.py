@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.browsers import beside, browser
 from tests.conftest import require_tool
 from tests.support import Server, serving
 
 NODE = Path(__file__).parent / "node"
-RUNNERS = {"run.mjs": 18, "tickets.mjs": 5, "organizations.mjs": 5}
+RUNNERS = {"run.mjs": 18, "tickets.mjs": 5, "organizations.mjs": 5, "browsers.mjs": 9}
 """How many checks each runner has."""
 ROLES = '[roles]\n"org:editor" = ["org:posts:manage", "org:posts:read", "org:pages:read"]\n'
 
@@ -53,3 +54,12 @@ def test_organizations_of_the_node_sdk(tmp_path: Path) -> None:
     (tmp_path / "roles.toml").write_text(ROLES)
     with serving(tmp_path, SOJOURN_CONFIG=str(tmp_path / "roles.toml")) as server:
         run_node("organizations.mjs", server)
+
+
+async def test_a_browser_of_the_node_sdk(tmp_path: Path) -> None:
+    """Client token, refresh and handshakes of somebody who is signed in, as a server that renders pages meets
+    them."""
+    with serving(tmp_path) as server:
+        async with beside(server) as sojourn:
+            held = await browser(sojourn)
+            run_node("browsers.mjs", server, **held.environment())

@@ -10,6 +10,7 @@ from sojourn.stores.memory import MemoryStore
 from sojourn.testing.contract import StoreContract
 from tests.contract import (
     broken_clients,
+    broken_deposits,
     broken_keys,
     broken_organizations,
     broken_reads,
@@ -43,6 +44,7 @@ def test_there_are_broken_stores() -> None:
     assert len(stores) == len(BROKEN)
     modules = (
         broken_clients,
+        broken_deposits,
         broken_keys,
         broken_organizations,
         broken_reads,

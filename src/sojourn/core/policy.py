@@ -54,6 +54,8 @@ class Policy:
     """Activity is written at most once in this time for each session, so an inactivity limit may end a
     session up to this much early, and never late."""
     token_lifetime_seconds: int = 60
+    refresh_max_age_seconds: int = DAY
+    """How long after its `iat` an expired session token can still be exchanged for a new one."""
     retention_seconds: int = 30 * DAY
     """How long an ended session is kept after its end."""
     event_retention_seconds: int = 90 * DAY
@@ -147,6 +149,7 @@ _POSITIVE = (
     "impersonation_inactivity_seconds",
     "touch_interval_seconds",
     "token_lifetime_seconds",
+    "refresh_max_age_seconds",
     "retention_seconds",
     "event_retention_seconds",
 )

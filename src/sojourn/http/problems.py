@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from sojourn.core import errors
 from sojourn.core.errors import SojournError
+from sojourn.core.refresh import RefreshRefused
 from sojourn.core.ticket import TicketRefused
+from sojourn.service.handshakes import NoHandshake
 
 _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.NotFound, 404),
@@ -21,6 +23,8 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.Conflict, 409),
     (errors.InvalidSessionToken, 400),
     (TicketRefused, 400),
+    (RefreshRefused, 401),
+    (NoHandshake, 404),
     (errors.StorageFull, 507),
     (errors.Unavailable, 503),
 )
@@ -171,6 +175,16 @@ def content_type_unsupported(given: str) -> Problem:
         "unsupported_content_type",
         "This content type is not supported.",
         f"The body has to be application/json, not {errors.clip(given)}.",
+    )
+
+
+def missing_parameter(name: str) -> Problem:
+    """A parameter of the query without which there is nothing to do."""
+    return Problem(
+        400,
+        "missing_query_parameter",
+        "A query parameter is missing.",
+        f"The parameter {name} must be given.",
     )
 
 

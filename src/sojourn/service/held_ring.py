@@ -76,6 +76,16 @@ class HeldRing:
         """The public key set (RFC 7517 section 5) as published now."""
         return dict(self.ring.jwks(self._context.clock.now()))
 
+    async def verify(self, token: str) -> jws.Verified:
+        """A token whose form and signature hold by a published key, looked for in the store if need be.
+        Raises jws.TokenError, Unavailable."""
+        try:
+            return jws.verify(token, self.public)
+        except jws.TokenError as error:
+            if error.reason is not jws.Reason.JWK_KID_MISMATCH or not await self.reload():
+                raise
+        return jws.verify(token, self.public)
+
     # Signing ------------------------------------------------------------------------------------------------
 
     def sign(self, claims: Mapping[str, object], *, category: str) -> str | None:

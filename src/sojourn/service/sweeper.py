@@ -86,6 +86,7 @@ class Sweeper:
             gone += await self._context.store.purge_tickets(
                 before=now - policy.retention_seconds * 1000, limit=PURGE_BATCH
             )
+            gone += await self._context.store.purge_deposits(before=now, limit=PURGE_BATCH)
             if not gone:
                 return purged
             purged += gone

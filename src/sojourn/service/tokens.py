@@ -133,12 +133,7 @@ class Tokens:
 
     async def _open(self, token: str) -> Mapping[str, object]:
         try:
-            try:
-                verified = jws.verify(token, self._keys.public)
-            except jws.TokenError as error:
-                if error.reason is not jws.Reason.JWK_KID_MISMATCH or not await self._keys.reload():
-                    raise
-                verified = jws.verify(token, self._keys.public)
+            verified = await self._keys.verify(token)
             jws.check_category(verified.header, jws.SESSION)
             jws.check(verified.claims, now_ms=self._context.clock.wall(), issuer=self._settings.issuer)
         except jws.TokenError as error:

@@ -27,4 +27,38 @@ async def get_client(api: Api) -> None:
     await api.refused(404, "resource_not_found", "GetClient", "client_none")
 
 
-EXERCISES: dict[str, Exercise] = {"GetClientList": list_clients, "GetClient": get_client}
+async def verify_client(api: Api) -> None:
+    """By a token in force, one that was replaced, one of a client that is gone, and what is no token."""
+    user = await api.user()
+    ticket = await api.answered("CreateSignInToken", json={"user_id": user})
+    held = await api.sojourn.clients.sign_in(ticket["token"])
+    found = await api.answered("VerifyClient", json={"token": held.token})
+    assert found == await api.answered("GetClient", held.id)
+    await api.refused(422, "form_param_missing", "VerifyClient", json={})
+    for token in ("", "x", "a.b.c"):
+        await api.refused(400, "cookie_invalid", "VerifyClient", json={"token": token})
+    await api.sojourn.clients.remove_sessions(held)
+    api.clock.advance(seconds=api.sojourn.policy.retention_seconds + 1)
+    await api.sojourn.sweeper.purge()
+    await api.refused(404, "resource_not_found", "VerifyClient", json={"token": held.token})
+
+
+async def get_handshake_payload(api: Api) -> None:
+    """Once; without a nonce, with two, and with one that is none."""
+    nonce = await api.sojourn.handshakes.nonce(["__session=x; Path=/"])
+    name = "GetHandshakePayload"
+    found = await api.answered(name, params={"nonce": nonce})
+    assert found == {"directives": ["__session=x; Path=/"]}
+    for used in (nonce, "none"):
+        await api.refused(404, "resource_not_found", name, params={"nonce": used})
+    await api.refused(400, "missing_query_parameter", name)
+    for odd in ("", ["a", "b"]):
+        await api.refused(422, "form_param_value_invalid", name, params={"nonce": odd})
+
+
+EXERCISES: dict[str, Exercise] = {
+    "GetClientList": list_clients,
+    "VerifyClient": verify_client,
+    "GetHandshakePayload": get_handshake_payload,
+    "GetClient": get_client,
+}

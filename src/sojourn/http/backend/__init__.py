@@ -1,9 +1,10 @@
 """The compatible Backend API: one file a resource (wire/backend-api.md)."""
 
-from sojourn.http.backend import clients, jwks, memberships, organizations, sessions, tickets, users
+from sojourn.http.backend import clients, jwks, memberships, organizations, refresh, sessions, tickets, users
 
 OPERATIONS = (
     *sessions.OPERATIONS,
+    *refresh.OPERATIONS,
     *clients.OPERATIONS,
     *jwks.OPERATIONS,
     *users.OPERATIONS,

@@ -23,3 +23,9 @@ class Client(Shape):
     updated_at: Instant
     created_at: Instant
     last_authentication_strategy: str | UnsetType | None = UNSET
+
+
+class HandshakePayload(Shape):
+    """The Set-Cookie strings that a handshake brings to a server."""
+
+    directives: list[str]

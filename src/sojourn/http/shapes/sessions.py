@@ -57,3 +57,10 @@ class Token(Shape):
 
     object: Literal["token"]
     jwt: Annotated[str, Meta(pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$")]
+
+
+class Cookies(Shape):
+    """Set-Cookie strings that hold a session token."""
+
+    object: Literal["cookies"]
+    cookies: list[str]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from sojourn.service.ports.clocks import Clock, Entropy
+from sojourn.service.ports.deposits import DepositOperation, DepositStore, InsertDeposit, TakeDeposit
 from sojourn.service.ports.documents import (
     DeleteDocument,
     Document,
@@ -88,6 +89,7 @@ Operation: TypeAlias = (
     | DocumentOperation
     | OrganizationOperation
     | TicketOperation
+    | DepositOperation
 )
 
 
@@ -100,6 +102,7 @@ class Store(
     OrganizationStore,
     ReportStore,
     TicketStore,
+    DepositStore,
     Protocol,
 ):
     """Where sessions live. Every verb may raise Unavailable (nothing was changed, or it is unknown whether a
@@ -140,6 +143,8 @@ __all__ = [
     "DeleteMembership",
     "DeleteOrganization",
     "DeleteUser",
+    "DepositOperation",
+    "DepositStore",
     "Document",
     "DocumentOperation",
     "DocumentStore",
@@ -152,6 +157,7 @@ __all__ = [
     "InsertApiKey",
     "InsertClient",
     "InsertCutoff",
+    "InsertDeposit",
     "InsertMembership",
     "InsertOnce",
     "InsertOrganization",
@@ -190,6 +196,7 @@ __all__ = [
     "SessionWalk",
     "Store",
     "StoreReport",
+    "TakeDeposit",
     "TicketOperation",
     "TicketStore",
     "UpdateClient",

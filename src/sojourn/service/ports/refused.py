@@ -17,6 +17,7 @@ class Refused(Exception):  # an outcome that the caller must handle, not a fault
     REPEATED = "repeated"
     LIMIT = "limit"
     LAST_KEY = "last_key"
+    SESSION_ENDED = "session_ended"
 
     def __init__(self, why: str, operation: object, detail: str | None = None) -> None:
         super().__init__(why)

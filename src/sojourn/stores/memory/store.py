@@ -7,7 +7,17 @@ from itertools import islice
 from typing import TypeVar
 
 from sojourn.service.ports import Operation
-from sojourn.stores.memory import documents, keys, log, organizations, report, sessions, tickets, users
+from sojourn.stores.memory import (
+    deposits,
+    documents,
+    keys,
+    log,
+    organizations,
+    report,
+    sessions,
+    tickets,
+    users,
+)
 from sojourn.stores.memory.tables import Change, Journal, Tables
 
 T = TypeVar("T")
@@ -19,6 +29,7 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **organizations.CHANGES,
     **documents.CHANGES,
     **tickets.CHANGES,
+    **deposits.CHANGES,
 }
 
 
@@ -31,6 +42,7 @@ class MemoryStore(
     organizations.Organizations,
     report.Report,
     tickets.Tickets,
+    deposits.Deposits,
 ):
     """Implements `sojourn.service.ports.Store` with dicts. Nothing outlives the process.
 

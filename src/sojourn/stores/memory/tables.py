@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from sojourn.core.client import Client
+from sojourn.core.deposit import Deposit, DepositKind
 from sojourn.core.directory import IdentifierKind, Membership, Organization, User
 from sojourn.core.errors import clip
 from sojourn.core.events import Event
@@ -63,6 +64,7 @@ class Tables:
         self.events: dict[int, Event] = {}
         self.tickets: dict[str, Ticket] = {}
         self.ticket_ids: dict[bytes, str] = {}
+        self.deposits: dict[tuple[DepositKind, bytes], Deposit] = {}
         self.once: dict[bytes, InsertOnce] = {}
         self.api_keys: dict[bytes, ApiKey] = {}
         self.stored_keys: dict[str, StoredKey] = {}

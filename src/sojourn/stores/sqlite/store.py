@@ -9,7 +9,17 @@ from concurrent.futures import Executor
 from contextlib import closing
 
 from sojourn.service.ports import Operation
-from sojourn.stores.sqlite import documents, keys, log, organizations, report, sessions, tickets, users
+from sojourn.stores.sqlite import (
+    deposits,
+    documents,
+    keys,
+    log,
+    organizations,
+    report,
+    sessions,
+    tickets,
+    users,
+)
 from sojourn.stores.sqlite.changes import Change
 from sojourn.stores.sqlite.connect import Internals, connect, create
 from sojourn.stores.sqlite.driver import Connection
@@ -28,6 +38,7 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **organizations.CHANGES,
     **documents.CHANGES,
     **tickets.CHANGES,
+    **deposits.CHANGES,
 }
 
 
@@ -40,6 +51,7 @@ class SqliteStore(
     organizations.Organizations,
     report.Report,
     tickets.Tickets,
+    deposits.Deposits,
 ):
     """Implements `sojourn.service.ports.Store` on an SQLite file. Several processes may open the same one."""
 

@@ -16,6 +16,7 @@ _PARTS = (
     "clients",
     "commits",
     "cutoffs",
+    "deposits",
     "directory",
     "documents",
     "keys",
@@ -36,6 +37,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 from sojourn.testing.contract.clients import ClientContract  # noqa: E402
 from sojourn.testing.contract.commits import CommitContract  # noqa: E402
 from sojourn.testing.contract.cutoffs import CutoffContract  # noqa: E402
+from sojourn.testing.contract.deposits import DepositContract  # noqa: E402
 from sojourn.testing.contract.directory import DirectoryContract  # noqa: E402
 from sojourn.testing.contract.documents import DocumentContract  # noqa: E402
 from sojourn.testing.contract.keys import KeyContract  # noqa: E402
@@ -59,6 +61,7 @@ class StoreContract(
     ClientContract,
     CommitContract,
     CutoffContract,
+    DepositContract,
     DirectoryContract,
     DocumentContract,
     KeyContract,
