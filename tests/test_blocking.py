@@ -33,6 +33,7 @@ SERVICES = (
     "sweeper",
     "policies",
     "history",
+    "end_links",
     "endings",
     "doctor",
 )

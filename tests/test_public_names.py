@@ -41,6 +41,7 @@ SERVICES = {
     "sweeper",
     "policies",
     "history",
+    "end_links",
     "endings",
     "doctor",
     "tickets",

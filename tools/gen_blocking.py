@@ -32,6 +32,7 @@ SERVICES = {
     "sweeper": ("sweeper", "Sweeper"),
     "policies": ("policies", "Policies"),
     "history": ("history", "History"),
+    "end_links": ("end_links", "EndLinks"),
     "endings": ("endings", "Endings"),
     "doctor": ("doctor", "Doctor"),
 }

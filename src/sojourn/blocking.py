@@ -47,6 +47,7 @@ _SERVICES = (
     "sweeper",
     "policies",
     "history",
+    "end_links",
     "endings",
     "doctor",
 )

@@ -12,6 +12,7 @@ from sojourn.core.ticket import Ticket
 from sojourn.service.clients import ClientList, ClientView, Recognised, SignedIn
 from sojourn.service.context import Once
 from sojourn.service.doctor import Finding
+from sojourn.service.end_links import LIFETIME_SECONDS
 from sojourn.service.endings import Ending, Preview
 from sojourn.service.filters import SessionFilter
 from sojourn.service.history import Explanation
@@ -60,6 +61,7 @@ class BlockingSojourn:
     sweeper: _Sweeper
     policies: _Policies
     history: _History
+    end_links: _EndLinks
     endings: _Endings
     doctor: _Doctor
 
@@ -343,6 +345,11 @@ class _Policies:
 class _History:
     def of_session(self, session_id: str, *, limit: int = 100) -> Sequence[Event]: ...
     def explain(self, session_id: str) -> Explanation: ...
+
+class _EndLinks:
+    def create(self, session_id: str, *, expires_in_seconds: int = LIFETIME_SECONDS) -> str: ...
+    def check(self, token: str) -> str: ...
+    def redeem(self, token: str) -> Session: ...
 
 class _Endings:
     def preview(self, which: SessionFilter) -> Preview: ...

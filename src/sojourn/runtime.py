@@ -21,6 +21,7 @@ from sojourn.service.clients import Clients
 from sojourn.service.context import Context, PolicyInForce
 from sojourn.service.devices import Devices
 from sojourn.service.doctor import Doctor
+from sojourn.service.end_links import EndLinks
 from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
 from sojourn.service.handshakes import Handshakes
@@ -99,6 +100,12 @@ class Sojourn:
             self.refresh_tokens,
             held,
             publishable_key=self.instance.publishable_key,
+        )
+        self.end_links = EndLinks(
+            context,
+            self.sessions,
+            secret,
+            base_url=f"https://{instances.frontend_host(self.instance.publishable_key)}",
         )
         self.testing_tokens = TestingTokens(context)
         self.api_keys = api_keys

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from sojourn import Config, Sojourn
+from sojourn import Activity, Config, Sojourn
 from sojourn.core.errors import ConfigurationError
 from sojourn.places import CityDatabase
 from sojourn.service.devices import MAX_USER_AGENT
 from sojourn.service.ports import NOWHERE, Place
-from tests.embedded import opened
+from tests.embedded import event_types, opened, user_id
 from tests.support import clean_environment
 
 AGENTS = {
@@ -155,3 +156,42 @@ def test_without_its_package_a_user_agent_stays_unread(tmp_path: Path) -> None:
     )
     assert "'ip_address': '192.0.2.1'" in done.stdout, done.stderr
     assert "browser_name" not in done.stdout
+
+
+PHONE = Activity(id="a", is_mobile=True, device_type="iPhone", browser_name="Safari", country="PT")
+
+
+@pytest.mark.parametrize(
+    ("shown", "news"),
+    [
+        (replace(PHONE, browser_version="18.0", city="Porto", ip_address="192.0.2.1"), False),
+        (replace(PHONE, country=None), False),
+        (replace(PHONE, browser_name="Firefox"), True),
+        (replace(PHONE, device_type="iPad"), True),
+        (replace(PHONE, country="BR"), True),
+        (Activity(id="a", ip_address="192.0.2.1"), False),
+        (None, False),
+    ],
+)
+async def test_a_new_device_is_announced(shown: Activity | None, news: bool) -> None:
+    """By kind, browser and country, not by version or address; in the step that creates the session."""
+    async with opened() as sojourn:
+        user = await user_id(sojourn)
+        await sojourn.sessions.create(user_id=user, activity=PHONE)
+        assert "session.new_device" not in await event_types(sojourn)
+        session = await sojourn.sessions.create(user_id=user, activity=shown)
+        events = await sojourn.history.of_session(session.id)
+        assert [event.type for event in events] == ["session.created"] + ["session.new_device"] * news
+
+
+async def test_a_client_that_was_seen_is_no_new_device() -> None:
+    """Its token is what no stranger has: a browser that calls itself something else now is still the same."""
+    async with opened() as sojourn:
+        user, other = await user_id(sojourn), await user_id(sojourn, "43")
+        first = await sojourn.sessions.create(user_id=user, activity=PHONE)
+        changed = replace(PHONE, browser_name="Firefox")
+        await sojourn.sessions.create(user_id=user, client_id=first.client_id, activity=changed)
+        assert "session.new_device" not in await event_types(sojourn)
+        await sojourn.sessions.create(user_id=other, activity=PHONE)
+        await sojourn.sessions.create(user_id=other, client_id=first.client_id, activity=changed)
+        assert (await event_types(sojourn)).count("session.new_device") == 1

@@ -150,6 +150,12 @@ class InvalidSessionToken(SojournError):
     code = "invalid_session_token"
 
 
+class LinkInvalid(SojournError):
+    """The link is not valid, or not any more."""
+
+    code = "link_invalid"
+
+
 class Unavailable(SojournError):
     """The service cannot do this safely right now; nothing was changed."""
 

@@ -13,6 +13,7 @@ class EventType(StrEnum):
 
     SESSION_CREATED = "session.created"
     SESSION_PENDING = "session.pending"
+    SESSION_NEW_DEVICE = "session.new_device"
     SESSION_ACTIVATED = "session.activated"
     SESSION_ORGANIZATION_CHANGED = "session.organization_changed"
     SESSION_TASK_COMPLETED = "session.task_completed"

@@ -16,6 +16,7 @@ from sojourn.http.backend import OPERATIONS as BACKEND
 from sojourn.http.documentation import documenting
 from sojourn.http.health import OPERATIONS as HEALTH
 from sojourn.http.own import OPERATIONS as OWN
+from sojourn.http.own.end_links import PAGES
 from sojourn.http.problems import Problem
 from sojourn.http.routes import Call, Operation, Table
 from sojourn.http.versions import version_of
@@ -49,7 +50,7 @@ class App:
     def __init__(self, sojourn: Sojourn | None = None, *, opener: Callable[[], Any] | None = None) -> None:
         self._sojourn = sojourn
         self._opener = opener
-        self._table = Table([*OPERATIONS, *documenting(OPERATIONS)])
+        self._table = Table([*OPERATIONS, *PAGES, *documenting(OPERATIONS)])
         # A trace id names a request and guards nothing: seeded once by the system, not asked of it each time.
         self._random_bits = random.Random().getrandbits  # noqa: S311
 

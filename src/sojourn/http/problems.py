@@ -22,6 +22,7 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.CookieInvalid, 400),
     (errors.Conflict, 409),
     (errors.InvalidSessionToken, 400),
+    (errors.LinkInvalid, 400),
     (TicketRefused, 400),
     (RefreshRefused, 401),
     (NoHandshake, 404),

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sojourn.core.events import EventType
 from sojourn.core.ids import Prefix
-from sojourn.core.session import Activity
+from sojourn.core.session import Activity, Session
 from sojourn.service.context import Context
-from sojourn.service.ports import NOWHERE, Places
+from sojourn.service.ports import NOWHERE, Operation, Places, SessionQuery
 
 MAX_USER_AGENT = 512
 """Characters of a User-Agent that are looked at; browsers send under 300."""
+_LOOKED_AT = 100
+"""Sessions of a user among which a device is looked for."""
 _REMEMBERED = 2_000
 """User-Agents whose reading is kept. A service meets a few hundred different ones a day."""
 _MOBILE_SYSTEMS = frozenset({"iOS", "iPadOS", "Android", "Windows Phone", "BlackBerry OS", "KaiOS", "Tizen"})
@@ -75,6 +79,33 @@ class Devices:
         else:
             self._known.move_to_end(user_agent)
         return known
+
+
+async def news_of(context: Context, session: Session, now: int) -> Sequence[Operation]:
+    """The event `session.new_device` for a session that is about to be created, where its device is none on
+    which its user was seen before; nothing where that cannot be told.
+
+    A device is known by kind, browser and country, among the user's newest sessions that are kept, or by its
+    client, which holds what no stranger has. The first session of a user is no news to anybody.
+    """
+    shown = session.latest_activity
+    if shown is None or not (shown.device_type or shown.browser_name):
+        return ()
+    page = await context.store.sessions(SessionQuery(now=now, user_id=session.user_id, limit=_LOOKED_AT))
+    before = [held.session for held in page.items]
+    known = [one.latest_activity for one in before if one.latest_activity is not None]
+    if not known or any(one.client_id == session.client_id for one in before):
+        return ()
+    if any(_alike(activity, shown) for activity in known):
+        return ()
+    return (context.session_event(session, EventType.SESSION_NEW_DEVICE, now),)
+
+
+def _alike(one: Activity, other: Activity) -> bool:
+    """Not by version or city: browsers update themselves, and people go to work."""
+    if (one.device_type, one.browser_name) != (other.device_type, other.browser_name):
+        return False
+    return one.country == other.country or None in (one.country, other.country)
 
 
 def _parse(user_agent: str) -> _Read:

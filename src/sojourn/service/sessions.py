@@ -19,7 +19,7 @@ from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind, Trigger
 from sojourn.core.policy import Limits
 from sojourn.core.session import Activity, Actor, Instigator, Session, Status
-from sojourn.service import choosing, placing, refusals
+from sojourn.service import choosing, devices, placing, refusals
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
 from sojourn.service.filters import SessionFilter, comes_from
@@ -336,6 +336,7 @@ class Sessions:
         operations.append(InsertSession(session, at_most=self._context.policy.max_sessions_per_user))
         operations += choosing.guard(session)
         operations.append(self._context.session_event(session, BY_STATUS[session.status], now))
+        operations += await devices.news_of(self._context, session, now)
         if once is not None:
             operations.append(once.done(session.id, now))
         return operations

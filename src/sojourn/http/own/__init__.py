@@ -1,5 +1,11 @@
 """What the compatible API lacks, under /sojourn/v1: the same keys, the same form of errors, additive only."""
 
-from sojourn.http.own import endings, policy, sessions, users
+from sojourn.http.own import end_links, endings, policy, sessions, users
 
-OPERATIONS = (*sessions.OPERATIONS, *users.OPERATIONS, *endings.OPERATIONS, *policy.OPERATIONS)
+OPERATIONS = (
+    *sessions.OPERATIONS,
+    *users.OPERATIONS,
+    *endings.OPERATIONS,
+    *end_links.OPERATIONS,
+    *policy.OPERATIONS,
+)

@@ -37,6 +37,15 @@ class SessionFacts(Session, kw_only=True):
     ending: SessionEnding | None
 
 
+class EndLink(Shape):
+    """A link that ends one session, from the page that it leads to."""
+
+    object: Literal["end_link"]
+    session_id: str
+    url: str
+    expires_in_seconds: int
+
+
 class SessionSearchPage(Shape):
     """Some of the sessions that fit. It may be empty and still not be the last."""
 
