@@ -1,9 +1,9 @@
 # Written by tools/gen_blocking.py from the services; do not edit.
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from sojourn.config import Config
-from sojourn.core.directory import IdentifierKind, Member, Organization, User
+from sojourn.core.directory import Member, Organization, User
 from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, SigningKeyStatus
 from sojourn.core.policy import Limits, Policy
@@ -26,6 +26,7 @@ from sojourn.service.ports import (
     MembershipQuery,
     OrganizationPage,
     OrganizationQuery,
+    UserQuery,
 )
 from sojourn.service.sessions import Companion, SessionList, SessionSearch
 from sojourn.service.testing_tokens import TestingToken
@@ -150,12 +151,45 @@ class _Users:
     def list(
         self,
         *,
-        ids: Sequence[str] | None = None,
-        identifiers: Sequence[tuple[IdentifierKind, str]] | None = None,
-        newest_first: bool = True,
+        query: str | None = None,
+        organization_id: str | None = None,
         limit: int = 10,
         offset: int = 0,
     ) -> Sequence[User]: ...
+    def page(self, query: UserQuery, *, starting_after: str | None = None) -> Sequence[User]: ...
+    def count(self, query: UserQuery | None = None) -> int: ...
+    def update(
+        self,
+        user_id: str,
+        *,
+        external_id: str | None = None,
+        username: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        locale: str | None = None,
+        primary_email_address_id: str | None = None,
+        primary_phone_number_id: str | None = None,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+        unsafe_metadata: Mapping[str, object] | None = None,
+        delete_self_enabled: bool | None = None,
+        create_organization_enabled: bool | None = None,
+        create_organizations_limit: int | None = None,
+        legal_accepted_at: int | None = None,
+        created_at: int | None = None,
+        bypass_client_trust: bool | None = None,
+        clear: Collection[str] = (),
+    ) -> User: ...
+    def merge_metadata(
+        self,
+        user_id: str,
+        *,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+        unsafe_metadata: Mapping[str, object] | None = None,
+    ) -> User: ...
+    def lock(self, user_id: str) -> User: ...
+    def unlock(self, user_id: str) -> User: ...
     def ban(self, user_id: str) -> User: ...
     def unban(self, user_id: str) -> User: ...
     def delete(self, user_id: str) -> None: ...

@@ -79,6 +79,9 @@ ERRATA = (
         "BanUser", 404, "resource_not_found", "the description has no answer for a user who is not there"
     ),
     Erratum("UnbanUser", 404, "resource_not_found", "as for BanUser"),
+    Erratum("LockUser", 404, "resource_not_found", "as for BanUser"),
+    Erratum("UnlockUser", 404, "resource_not_found", "as for BanUser"),
+    Erratum("createSession", 403, "user_locked", "as for a user who is banned"),
     Erratum(
         "CreateActorToken",
         404,
@@ -153,8 +156,9 @@ STRICTER = {
     for name in ("CreateSessionToken", "CreateSessionTokenFromTemplate")
 }
 
-FRONT = frozenset({400, 401})
-"""Statuses that what stands before every operation gives: version, key, body."""
+FRONT = frozenset({400, 401, 409})
+"""Statuses that what stands before every operation gives, version, key and body; and the one of a change that
+lost a race too often, which is brought about for all operations at once."""
 
 NEVER: dict[tuple[str | None, int], str] = {
     (None, 402): "there are no plans and nothing is paid for",
@@ -164,6 +168,8 @@ NEVER: dict[tuple[str | None, int], str] = {
     ("UpdateOrganization", 403): "the same",
     ("UsersGetOrganizationMemberships", 403): "the same",
     ("DeleteOrganizationMembership", 422): "nothing is given that could be wrong",
+    ("LockUser", 403): "no setting of the instance forbids it",
+    ("UnlockUser", 403): "the same",
     ("CreateUser", 403): "there are no settings of an instance that could forbid it",
 }
 """Published statuses that are not given, by operation or, with None, at all."""

@@ -15,6 +15,7 @@ from tests.contract import (
     broken_organizations,
     broken_reads,
     broken_tickets,
+    broken_users,
     broken_walks,
     broken_writes,
 )
@@ -49,6 +50,7 @@ def test_there_are_broken_stores() -> None:
         broken_organizations,
         broken_reads,
         broken_tickets,
+        broken_users,
         broken_walks,
         broken_writes,
     )

@@ -129,7 +129,7 @@ async def test_users(http: httpx.AsyncClient, sojourn: Sojourn) -> None:
 
 
 async def test_list_users(http: httpx.AsyncClient) -> None:
-    """Users are filtered by id and identifiers, in both orders, as a bare array."""
+    """Users are filtered, all filters together, in both orders, as a bare array; and as many are counted."""
     made = [
         check_answer(
             await http.post(
@@ -150,7 +150,13 @@ async def test_list_users(http: httpx.AsyncClient) -> None:
     assert await found("order_by=+created_at") == ids
     assert await found(f"user_id={ids[0]}&user_id={ids[2]}") == [ids[2], ids[0]]
     assert await found("external_id=ext%201") == [ids[1]]
-    assert await found("username=u2&email_address=u3@x.org") == [ids[3], ids[2]]
+    assert await found(f"external_id=-ext%201&user_id=+{ids[1]}&user_id={ids[2]}") == [ids[2]]
+    assert await found("username=u2&username=u3&email_address=u3@x.org") == [ids[3]]
+    assert await found(f"starting_after={ids[2]}&limit=1") == [ids[1]]
+    assert await found("order_by=-username&order_by=no_such_order&query=U") == ids[::-1]
+    for query, count in (("", 4), (f"user_id=-{ids[0]}", 3), (f"username=u1&starting_after={ids[0]}", 1)):
+        answer = check_answer(await http.get(f"/v1/users/count?{query}"))
+        assert answer == {"object": "total_count", "total_count": count}
     assert await found("email_address=U3@X.ORG") == [ids[3]]
     assert await found("phone_number=%2B123") == []
 

@@ -104,10 +104,10 @@ async def test_ending_the_sessions_of_a_user(http: httpx.AsyncClient, sojourn: S
 async def test_users_by_the_application_s_id(http: httpx.AsyncClient, sojourn: Sojourn) -> None:
     """Whatever characters it has; made if there is none yet, and only then."""
     external = "a/b c%ü"
-    check_error(await http.get(f"{BASE}/users/external/a%2Fb"), 404, "resource_not_found")
+    check_error(await http.get(f"{BASE}/users/by-external-id/a%2Fb"), 404, "resource_not_found")
     made = check_answer(await http.post(f"{BASE}/users/ensure", json={"external_id": external}))
     again = check_answer(await http.post(f"{BASE}/users/ensure", json={"external_id": external}))
-    found = check_answer(await http.get(f"{BASE}/users/external/a%2Fb%20c%25%C3%BC"))
+    found = check_answer(await http.get(f"{BASE}/users/by-external-id/a%2Fb%20c%25%C3%BC"))
     assert made == again == found == (await sojourn.users.get(made["id"])).to_wire()
 
 

@@ -72,6 +72,12 @@ class Several(SojournError):
         self.errors = errors
 
 
+class TooBroad(SojournError):
+    """This search looks at more than is looked at for one question; narrow it down."""
+
+    code = "search_too_broad"
+
+
 class Forbidden(SojournError):
     """This is not allowed."""
 
@@ -82,6 +88,12 @@ class UserBanned(Forbidden):
     """This user is banned and cannot hold sessions."""
 
     code = "user_banned"
+
+
+class UserLocked(Forbidden):
+    """This user is locked and cannot be signed in."""
+
+    code = "user_locked"
 
 
 class SessionLimitReached(Forbidden):

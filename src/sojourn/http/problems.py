@@ -15,6 +15,7 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.NotFound, 404),
     (errors.Several, 422),
     (errors.Invalid, 422),
+    (errors.TooBroad, 422),
     (errors.Forbidden, 403),
     (errors.SessionExists, 400),
     (errors.AlreadyAMember, 400),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from sojourn.core.errors import Conflict, NotAMember, NotFound, SessionLimitReached, SojournError, UserBanned
+from sojourn.core.errors import (
+    Conflict,
+    NotAMember,
+    NotFound,
+    SessionLimitReached,
+    SojournError,
+    UserBanned,
+    UserLocked,
+)
 from sojourn.core.session import Session
 from sojourn.service.ports import Refused
 
@@ -14,6 +22,8 @@ def of_creation(refused: Refused, session: Session) -> SojournError:
             return NotFound("user", session.user_id)
         case Refused.USER_BANNED:
             return UserBanned(f"The user {session.user_id} is banned and cannot hold sessions.")
+        case Refused.USER_LOCKED:
+            return UserLocked(f"The user {session.user_id} is locked and cannot be signed in.")
         case Refused.CLIENT_MISSING:
             return NotFound("client", session.client_id)
         case Refused.MEMBERSHIP_MISSING:

@@ -85,8 +85,8 @@ class Sessions:
         it is pending; `pending=False` refuses that. In single-session mode a live session on the same client
         is replaced. `application` says what created it, `also` what else is committed in the same step,
         `place` what becomes of its client. Raises NotFound (user, client or organization), NotAMember,
-        UserBanned, SessionLimitReached, SessionCreationNotAllowed (somebody acts as another user on that
-        client), Missing (organization), Invalid (limits), IdempotencyMismatch.
+        UserBanned, UserLocked, SessionLimitReached, SessionCreationNotAllowed (somebody acts as another user
+        on that client), Missing (organization), Invalid (limits), IdempotencyMismatch.
         """
         if once is not None and (done := await self._repeated(once)) is not None:
             return done

@@ -139,7 +139,7 @@ class Tickets:
         The session comes into being in the same step in which the ticket is used up, so that it works once
         however many redeem it. Raises TicketRefused (`ticket_invalid_code`, `ticket_expired_code`,
         `…_already_used_code`, `…_revoked_code`, `…_cannot_be_used_code`), ActorTokenSubjectNotFound,
-        NotFound (user or client), UserBanned, and what `sessions.create` raises.
+        NotFound (user or client), UserBanned, UserLocked, and what `sessions.create` raises.
         """
         digest = bearer.digest(token)
         ticket = await self._usable(digest)

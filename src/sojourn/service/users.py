@@ -1,15 +1,16 @@
-"""Users: find or make them by the application's own id, ban and delete them."""
+"""Users: find or make them by the application's own id, change, ban, lock and delete them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sojourn.core.directory import Contact, IdentifierKind, User
-from sojourn.core.errors import Conflict, NotFound, Taken
+from sojourn.core.errors import Conflict, Invalid, NotFound, Taken, clip
 from sojourn.core.events import EventType
 from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind
+from sojourn.core.metadata import merge
 from sojourn.core.session import Reason
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
@@ -19,8 +20,22 @@ from sojourn.service.ports import (
     Operation,
     Refused,
     UpdateUser,
+    UserOrder,
     UserQuery,
 )
+
+CLEARABLE = frozenset(
+    {
+        "external_id",
+        "username",
+        "first_name",
+        "last_name",
+        "locale",
+        "create_organizations_limit",
+        "legal_accepted_at",
+    }
+)
+"""What of a user may become None again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +96,7 @@ class Users:
                 if done is not None:
                     return done
             if refused.why == Refused.IDENTIFIER_TAKEN:
-                parameter = refused.detail or "external_id"
-                raise Taken(parameter, f"That {parameter} belongs to another user.") from None
+                raise _taken(refused) from None
             raise Conflict from None
         return user
 
@@ -115,32 +129,123 @@ class Users:
     async def list(
         self,
         *,
-        ids: Sequence[str] | None = None,
-        identifiers: Sequence[tuple[IdentifierKind, str]] | None = None,
-        newest_first: bool = True,
+        query: str | None = None,
+        organization_id: str | None = None,
         limit: int = 10,
         offset: int = 0,
     ) -> Sequence[User]:
-        """Users in the order of creation, all of them or those with one of the ids or identifiers. `limit` is
-        from 1 to 500. Raises Invalid."""
-        check_page(limit, offset)
-        return await self._context.store.users(
-            UserQuery(
-                ids=None if ids is None else tuple(ids),
-                identifiers=None if identifiers is None else tuple(map(_comparable, identifiers)),
-                newest_first=newest_first,
-                limit=limit,
-                offset=offset,
+        """Users, newest first; those in whose ids, names, addresses or numbers `query` stands, and those who
+        are members of an organization. `limit` is from 1 to 500. Raises Invalid, TooBroad."""
+        organizations = None if organization_id is None else (organization_id,)
+        asked = UserQuery(text=query, organization_ids=organizations, limit=limit, offset=offset)
+        return await self.page(asked)
+
+    async def page(self, query: UserQuery, *, starting_after: str | None = None) -> Sequence[User]:
+        """As `list`, with every filter and order. `starting_after`: the page behind this user, which goes
+        with the order by creation and without an offset. Raises Invalid, TooBroad."""
+        check_page(query.limit, query.offset)
+        if starting_after is not None:
+            query = replace(query, after=await self._place(query, starting_after))
+        return await self._context.store.users(_comparable_query(query))
+
+    async def count(self, query: UserQuery | None = None) -> int:
+        """How many users there are, or fit a query, whatever its page. Raises TooBroad."""
+        return await self._context.store.count_users(_comparable_query(query or UserQuery()))
+
+    async def update(
+        self,
+        user_id: str,
+        *,
+        external_id: str | None = None,
+        username: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        locale: str | None = None,
+        primary_email_address_id: str | None = None,
+        primary_phone_number_id: str | None = None,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+        unsafe_metadata: Mapping[str, object] | None = None,
+        delete_self_enabled: bool | None = None,
+        create_organization_enabled: bool | None = None,
+        create_organizations_limit: int | None = None,
+        legal_accepted_at: int | None = None,
+        created_at: int | None = None,
+        bypass_client_trust: bool | None = None,
+        clear: Collection[str] = (),
+    ) -> User:
+        """Change what is given; None leaves as it is, `clear` names what becomes None. Metadata is replaced
+        as a whole, instants are Unix ms. Raises NotFound, Invalid (a primary one that is not the user's or
+        not verified, a name in `clear` that cannot be None), Taken, Conflict."""
+        for name in clear:
+            if name not in CLEARABLE:
+                raise Invalid(name[:64], f"{name[:64]} cannot be cleared.")
+        given = {
+            "external_id": external_id,
+            "username": username,
+            "first_name": first_name,
+            "last_name": last_name,
+            "locale": locale,
+            "public_metadata": public_metadata,
+            "private_metadata": private_metadata,
+            "unsafe_metadata": unsafe_metadata,
+            "delete_self_enabled": delete_self_enabled,
+            "create_organization_enabled": create_organization_enabled,
+            "create_organizations_limit": create_organizations_limit,
+            "legal_accepted_at": legal_accepted_at,
+            "created_at": created_at,
+            "bypass_client_trust": bypass_client_trust,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        changes |= dict.fromkeys(clear)
+
+        def change(user: User) -> Mapping[str, object]:
+            emails = _primary_first(
+                "primary_email_address_id", user.email_addresses, primary_email_address_id
             )
-        )
+            phones = _primary_first("primary_phone_number_id", user.phone_numbers, primary_phone_number_id)
+            return {**changes, "email_addresses": emails, "phone_numbers": phones}
+
+        return await self._change(user_id, change)
+
+    async def merge_metadata(
+        self,
+        user_id: str,
+        *,
+        public_metadata: Mapping[str, object] | None = None,
+        private_metadata: Mapping[str, object] | None = None,
+        unsafe_metadata: Mapping[str, object] | None = None,
+    ) -> User:
+        """Merge into the metadata, level by level; null removes a key. Raises NotFound, Conflict."""
+
+        def changes(user: User) -> Mapping[str, object]:
+            return {
+                "public_metadata": merge(user.public_metadata, public_metadata or {}),
+                "private_metadata": merge(user.private_metadata, private_metadata or {}),
+                "unsafe_metadata": merge(user.unsafe_metadata, unsafe_metadata or {}),
+            }
+
+        return await self._change(user_id, changes)
+
+    async def lock(self, user_id: str) -> User:
+        """Lock a user: no new session until the lock is taken off; those that live stay. Raises NotFound."""
+        return await self._change(user_id, lambda _: {"locked": True}, kind=EventType.USER_LOCKED)
+
+    async def unlock(self, user_id: str) -> User:
+        """Take a lock off. Raises NotFound."""
+        return await self._change(user_id, lambda _: {"locked": False}, kind=EventType.USER_UNLOCKED)
 
     async def ban(self, user_id: str) -> User:
         """Ban a user and end all of the user's sessions, in one step. Raises NotFound."""
-        return await self._set_banned(user_id, banned=True)
+
+        def end(now: int) -> Sequence[Operation]:
+            return cut(self._context, SubjectKind.USER, user_id, now, reason=Reason.USER_BANNED)
+
+        return await self._change(user_id, lambda _: {"banned": True}, kind=EventType.USER_BANNED, also=end)
 
     async def unban(self, user_id: str) -> User:
         """Lift a ban; sessions that it ended stay ended. Raises NotFound."""
-        return await self._set_banned(user_id, banned=False)
+        return await self._change(user_id, lambda _: {"banned": False}, kind=EventType.USER_UNBANNED)
 
     async def delete(self, user_id: str) -> None:
         """Delete a user and end all of the user's sessions, in one step. Raises NotFound."""
@@ -194,26 +299,41 @@ class Users:
             for contact in contacts
         )
 
-    async def _set_banned(self, user_id: str, *, banned: bool) -> User:
+    async def _place(self, query: UserQuery, user_id: str) -> tuple[int, int]:
+        """Where in the order by creation a user stands."""
+        if query.order is not UserOrder.CREATED:
+            raise Invalid("starting_after", "starting_after goes with the order by created_at only.")
+        if query.offset:
+            raise Invalid("starting_after", "starting_after does not go with an offset.")
+        user = await self._context.store.user(user_id)
+        if user is None:
+            raise Invalid("starting_after", f"starting_after: there is no user with the id {clip(user_id)}.")
+        return user.created_at, user.sequence
+
+    async def _change(
+        self,
+        user_id: str,
+        changes: Callable[[User], Mapping[str, object]],
+        *,
+        kind: EventType = EventType.USER_UPDATED,
+        also: Callable[[int], Sequence[Operation]] = lambda _: (),
+    ) -> User:
+        """Change a user as it is at the commit, and log it, with what `also` gives for the instant (ms). What
+        changes nothing is not written."""
         for _ in range(ATTEMPTS):
             user = await self.get(user_id)
             now = self._context.clock.now()
-            if user.banned == banned:
+            wanted = replace(user, **changes(user))  # pyright: ignore[reportArgumentType]  # fields of User
+            if wanted == user:
                 return user
-            changed = replace(
-                user,
-                banned=banned,
-                updated_at=max(now, user.updated_at + 1),
-                version=user.version + 1,
-            )
-            kind = EventType.USER_BANNED if banned else EventType.USER_UNBANNED
+            changed = replace(wanted, updated_at=max(now, user.updated_at + 1), version=user.version + 1)
             operations: list[Operation] = [UpdateUser(user=changed, expected_version=user.version)]
-            if banned:
-                operations += cut(self._context, SubjectKind.USER, user_id, now, reason=Reason.USER_BANNED)
-            operations.append(self._context.event(kind, now, user_id=user_id))
+            operations += [*also(now), self._context.event(kind, now, user_id=user_id)]
             try:
                 await self._context.store.commit(operations)
-            except Refused:
+            except Refused as refused:
+                if refused.why == Refused.IDENTIFIER_TAKEN:
+                    raise _taken(refused) from None
                 continue
             return changed
         raise Conflict
@@ -221,6 +341,31 @@ class Users:
     async def _repeated(self, once: Once) -> User | None:
         made = await self._context.made(once)
         return None if made is None else await self.get(made)
+
+
+def _taken(refused: Refused) -> Taken:
+    parameter = refused.detail or "external_id"
+    return Taken(parameter, f"That {parameter} belongs to another user.")
+
+
+def _primary_first(name: str, contacts: tuple[Contact, ...], primary: str | None) -> tuple[Contact, ...]:
+    """The contacts with the primary one first, which is what makes it the primary one."""
+    if primary is None:
+        return contacts
+    first = [contact for contact in contacts if contact.id == primary]
+    if not first:
+        raise Invalid(name, f"{name} is not of this user.")
+    if not first[0].verified:
+        raise Invalid(name, f"{name} is not verified.")
+    return (*first, *(contact for contact in contacts if contact.id != primary))
+
+
+def _comparable_query(query: UserQuery) -> UserQuery:
+    """A query as it is compared with what is stored."""
+    if query.email_addresses is None:
+        return query
+    kind = IdentifierKind.EMAIL_ADDRESS
+    return replace(query, email_addresses=tuple(_comparable((kind, one))[1] for one in query.email_addresses))
 
 
 def _comparable(identifier: tuple[IdentifierKind, str]) -> tuple[IdentifierKind, str]:

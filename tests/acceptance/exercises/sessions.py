@@ -87,6 +87,8 @@ async def create_session(api: Api) -> None:
     assert (await api.answered("createSession", json=inside))["last_active_organization_id"] == mine
     stranger = {**inside, "user_id": await api.user()}
     await api.refused(403, "not_a_member_in_organization", "createSession", json=stranger)
+    await api.answered("LockUser", user)
+    await api.refused(403, "user_locked", "createSession", json=body)
     await api.answered("BanUser", user)
     await api.refused(403, "user_banned", "createSession", json=body)
 

@@ -57,7 +57,7 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
-        path="/sojourn/v1/users/external/{external_id}",
+        path="/sojourn/v1/users/by-external-id/{external_id}",
         name="GetUserByExternalId",
         handler=get_by_external_id,
         answer=User,

@@ -24,6 +24,13 @@ class Page(Shape, Generic[T]):
     total_count: Annotated[int, Meta(ge=0)]
 
 
+class TotalCount(Shape):
+    """How many there are."""
+
+    object: Literal["total_count"]
+    total_count: Annotated[int, Meta(ge=0)]
+
+
 class DeletedObject(Shape):
     """What is left of a resource that was deleted."""
 

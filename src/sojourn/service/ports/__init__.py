@@ -77,6 +77,7 @@ from sojourn.service.ports.users import (
     InsertUser,
     UpdateUser,
     UserOperation,
+    UserOrder,
     UserQuery,
     UserStore,
 )
@@ -207,6 +208,7 @@ __all__ = [
     "UpdateTicket",
     "UpdateUser",
     "UserOperation",
+    "UserOrder",
     "UserQuery",
     "UserStore",
     "WalkStep",

@@ -8,6 +8,7 @@ class Refused(Exception):  # an outcome that the caller must handle, not a fault
 
     USER_MISSING = "user_missing"
     USER_BANNED = "user_banned"
+    USER_LOCKED = "user_locked"
     CLIENT_MISSING = "client_missing"
     ORGANIZATION_MISSING = "organization_missing"
     MEMBERSHIP_MISSING = "membership_missing"

@@ -116,8 +116,8 @@ class InsertSession:
     With `at_most`, Refused.LIMIT when the user would then hold more live sessions (as settled at its
     creation) than that, whatever is committed at the same time.
 
-    Refused (Refused.USER_MISSING, USER_BANNED, CLIENT_MISSING) unless at the commit its user exists and is
-    not banned and its client exists. Also notes `last_sign_in_at` on the user.
+    Refused (Refused.USER_MISSING, USER_BANNED, USER_LOCKED, CLIENT_MISSING) unless at the commit its user
+    exists and is neither banned nor locked and its client exists. Also notes `last_sign_in_at` on the user.
     """
 
     session: Session

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
-from sojourn.core.directory import IdentifierKind, Member, Membership, Organization, User
+from sojourn.core.directory import Member, Membership, Organization
 from sojourn.core.errors import clip
 from sojourn.core.roles import ADMIN
 from sojourn.service.ports import (
@@ -29,6 +28,7 @@ from sojourn.service.ports import (
     UpdateMembership,
     UpdateOrganization,
 )
+from sojourn.stores.memory.describing import describes, key_of, within
 from sojourn.stores.memory.tables import Change, Tables, own
 
 
@@ -63,7 +63,7 @@ class Organizations:
     async def memberships(self, query: MembershipQuery) -> MembershipPage:
         """As the port says."""
         members = (_member(self._tables, m) for m in self._tables.memberships.values() if _names(query, m))
-        found = [member for member in members if _describes(query, member.user)]
+        found = [member for member in members if describes(query, member.user)]
         found.sort(key=lambda member: _member_key(query.order, member), reverse=query.descending)
         return MembershipPage(found[query.offset : query.offset + query.limit], len(found))
 
@@ -87,13 +87,6 @@ class Organizations:
 
 # Which ones ------------------------------------------------------------------------------------------------
 
-_FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
-
-
-def _within(part: str, *texts: str | None) -> bool:
-    wanted = part.translate(_FOLD)
-    return any(text is not None and wanted in text.translate(_FOLD) for text in texts)
-
 
 def _admits(tables: Tables, query: OrganizationQuery, organization: Organization) -> bool:
     def has(user_ids: Iterable[str]) -> bool:
@@ -107,7 +100,7 @@ def _admits(tables: Tables, query: OrganizationQuery, organization: Organization
         and (
             query.text is None
             or query.text == organization.id
-            or _within(query.text, organization.name, organization.slug)
+            or within(query.text, organization.name, organization.slug)
         )
     )
 
@@ -143,49 +136,9 @@ def _names(query: MembershipQuery, membership: Membership) -> bool:
     )
 
 
-def _describes(query: MembershipQuery, user: User) -> bool:
-    emails = [contact.value for contact in user.email_addresses]
-    phones = [contact.value for contact in user.phone_numbers]
-    name = f"{user.first_name or ''} {user.last_name or ''}"
-    exact = (
-        (query.email_addresses, emails),
-        (query.phone_numbers, phones),
-        (query.usernames, [user.username]),
-    )
-    parts = (
-        (query.email_address_text, emails),
-        (query.phone_number_text, phones),
-        (query.username_text, [user.username]),
-        (query.name_text, [name]),
-        (query.text, [user.id, user.username, name, *emails, *phones]),
-    )
-    bounds = (
-        (query.last_active_after, user.last_active_at, query.last_active_before),
-        (query.created_after, user.created_at, query.created_before),
-    )
-    return (
-        all(wanted is None or any(value in wanted for value in values) for wanted, values in exact)
-        and all(part is None or _within(part, *values) for part, values in parts)
-        and all(_between(after, at, before) for after, at, before in bounds)
-    )
-
-
-def _between(after: int | None, at: int | None, before: int | None) -> bool:
-    if after is None and before is None:
-        return True
-    return at is not None and (after is None or after < at) and (before is None or at < before)
-
-
 def _member_key(order: MembershipOrder, member: Member) -> Any:
-    user, place = member.user, member.membership.sequence
-    if order is MembershipOrder.CREATED:
-        return place
-    if order in (MembershipOrder.EMAIL_ADDRESS, MembershipOrder.PHONE_NUMBER):
-        kind = IdentifierKind(order.value)
-        value = next((text for found, text in user.identifiers() if found is kind), None)
-    else:
-        value = getattr(user, order.value)
-    return value is not None, value or "", place
+    place = member.membership.sequence
+    return place if order is MembershipOrder.CREATED else (key_of(order, member.user), place)
 
 
 # What each operation does ----------------------------------------------------------------------------------

@@ -142,6 +142,8 @@ def _insert_session(change: Change, operation: InsertSession) -> None:
         raise Refused(Refused.USER_MISSING, operation)
     if user.banned:
         raise Refused(Refused.USER_BANNED, operation)
+    if user.locked:
+        raise Refused(Refused.USER_LOCKED, operation)
     if session.client_id not in change.tables.clients:
         raise Refused(Refused.CLIENT_MISSING, operation)
     if operation.at_most is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sojourn.core.directory import IdentifierKind, User
 from sojourn.service.ports import DeleteUser, InsertUser, Refused, UpdateUser, UserQuery
+from sojourn.stores.memory.describing import between, describes, key_of
 from sojourn.stores.memory.organizations import drop_memberships
 from sojourn.stores.memory.tables import Change, Tables, latest, own
 
@@ -27,16 +28,36 @@ class Users:
 
     async def users(self, query: UserQuery) -> Sequence[User]:
         """As the port says."""
-        wanted: set[str] | None = None
-        if query.ids is not None:
-            wanted = set(query.ids)
-        if query.identifiers is not None:
-            owners = {self._tables.identifiers[i] for i in query.identifiers if i in self._tables.identifiers}
-            wanted = owners if wanted is None else wanted & owners
-        # Sorted, because taking back a refused deletion puts a user at the end of its table.
-        found = [user for user in self._tables.users.values() if wanted is None or user.id in wanted]
-        found.sort(key=lambda user: user.sequence, reverse=query.newest_first)
+        found = self._found(query)
+        found.sort(key=lambda user: (key_of(query.order, user), user.sequence), reverse=query.descending)
         return found[query.offset : query.offset + query.limit]
+
+    async def count_users(self, query: UserQuery) -> int:
+        """As the port says."""
+        return len(self._found(query))
+
+    def _found(self, query: UserQuery) -> list[User]:
+        users = self._tables.users.values()
+        return [user for user in users if self._names(query, user) and describes(query, user)]
+
+    def _names(self, query: UserQuery, user: User) -> bool:
+        """Whether what a query says beyond `describes` is so."""
+
+        def joined(organization_ids: Iterable[str]) -> bool:
+            return any((one, user.id) in self._tables.memberships for one in organization_ids)
+
+        place = (user.created_at, user.sequence)
+        return (
+            (query.ids is None or user.id in query.ids)
+            and user.id not in query.without_ids
+            and (query.external_ids is None or user.external_id in query.external_ids)
+            and user.external_id not in query.without_external_ids
+            and (query.organization_ids is None or joined(query.organization_ids))
+            and not joined(query.without_organization_ids)
+            and query.banned in (None, user.banned)
+            and between(query.last_sign_in_after, user.last_sign_in_at, query.last_sign_in_before)
+            and (query.after is None or (place < query.after if query.descending else place > query.after))
+        )
 
 
 # What each operation does ----------------------------------------------------------------------------------

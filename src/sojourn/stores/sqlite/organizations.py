@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import apsw
 
@@ -38,6 +38,7 @@ from sojourn.stores.sql.rows.organizations import (
 )
 from sojourn.stores.sql.rows.sessions import Row
 from sojourn.stores.sqlite.changes import DUPLICATE, Change
+from sojourn.stores.sqlite.conditions import LISTED, about_user, chosen
 from sojourn.stores.sqlite.driver import extended_code
 from sojourn.stores.sqlite.reads import Reads, Statement
 
@@ -116,19 +117,18 @@ _MEMBERSHIP_ORDER = {
     MembershipOrder.EMAIL_ADDRESS: "u.document ->> '$.email_addresses[0][1]'",
     MembershipOrder.PHONE_NUMBER: "u.document ->> '$.phone_numbers[0][1]'",
 }
-_LISTED = "{} IN (SELECT value FROM json_each(:{}))"
 
 
 def _of_organizations(query: OrganizationQuery) -> tuple[str, dict[str, Any]]:
     """The condition and the bindings of a query."""
     conditions = {
         "text": (query.text, _SQL["organization_text_filter"]),
-        "ids": (query.ids, _LISTED.format("o.id", "ids")),
-        "without_ids": (query.without_ids or None, _LISTED.format("o.id NOT", "without_ids")),
+        "ids": (query.ids, LISTED.format("o.id", "ids")),
+        "without_ids": (query.without_ids or None, LISTED.format("o.id NOT", "without_ids")),
         "user_ids": (query.user_ids, _SQL["organization_with_members"]),
         "without_user_ids": (query.without_user_ids or None, _SQL["organization_without_members"]),
     }
-    where, bindings = _chosen(conditions)
+    where, bindings = chosen(conditions)
     return where, {**bindings, "admin": ADMIN, "limit": query.limit, "offset": query.offset}
 
 
@@ -136,38 +136,19 @@ def _of_memberships(query: MembershipQuery) -> tuple[str, dict[str, Any]]:
     """The condition and the bindings of a query."""
     conditions = {
         "organization_id": (query.organization_id, "m.organization_id = :organization_id"),
-        "user_ids": (query.user_ids, _LISTED.format("m.user_id", "user_ids")),
+        "user_ids": (query.user_ids, LISTED.format("m.user_id", "user_ids")),
         "without_user_ids": (
             query.without_user_ids or None,
-            _LISTED.format("m.user_id NOT", "without_user_ids"),
+            LISTED.format("m.user_id NOT", "without_user_ids"),
         ),
-        "roles": (query.roles, _LISTED.format("m.role", "roles")),
+        "roles": (query.roles, LISTED.format("m.role", "roles")),
         "email_addresses": (query.email_addresses, _SQL["user_has_email"]),
         "phone_numbers": (query.phone_numbers, _SQL["user_has_phone"]),
         "usernames": (query.usernames, _SQL["user_has_username"]),
-        "text": (query.text, _SQL["user_text"]),
-        "email_address_text": (query.email_address_text, _SQL["user_email_text"]),
-        "phone_number_text": (query.phone_number_text, _SQL["user_phone_text"]),
-        "username_text": (query.username_text, _SQL["user_username_text"]),
-        "name_text": (query.name_text, _SQL["user_name_text"]),
-        "last_active_before": (query.last_active_before, "u.last_active_at < :last_active_before"),
-        "last_active_after": (query.last_active_after, "u.last_active_at > :last_active_after"),
-        "created_before": (query.created_before, "u.created_at < :created_before"),
-        "created_after": (query.created_after, "u.created_at > :created_after"),
+        **about_user(query),
     }
-    where, bindings = _chosen(conditions)
+    where, bindings = chosen(conditions)
     return where, {**bindings, "limit": query.limit, "offset": query.offset}
-
-
-def _chosen(conditions: Mapping[str, tuple[Any, str]]) -> tuple[str, dict[str, Any]]:
-    """The conditions whose value is given, together, and their bindings."""
-    chosen = {name: given for name, given in conditions.items() if given[0] is not None}
-    bindings = {
-        name: rows.document(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
-        for name, (value, _) in chosen.items()
-    }
-    texts = [text for _, text in chosen.values()]
-    return (f"WHERE {' AND '.join(texts)}" if texts else ""), bindings
 
 
 # What each operation does ----------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
 import apsw
 
-from sojourn.core.errors import Unavailable
+from sojourn.core.errors import TooBroad, Unavailable
 from sojourn.core.lifecycle import NO_CUTOFFS
 from sojourn.core.session import Status
 from sojourn.service.ports import Held, SessionPage, SessionQuery, SessionWalk, WalkStep
@@ -30,6 +30,8 @@ that it is broken off and asked again in the thread: how much it walks cannot be
 _STRIDE = 5_000
 """Instructions from one look at what has been used of them to the next."""
 _NEAR_ROWS = 100
+SEARCH_STEPS = 50_000_000
+"""Instructions that a search may take in the thread before it is too broad."""
 _LAST = 2**63 - 1
 
 _Rows = list[tuple[Any, ...]]
@@ -52,6 +54,7 @@ class Reads:
         self._near = near
         self._far = far
         self._executor = executor
+        self.search_steps = SEARCH_STEPS
         self._execute = near.cursor().execute
         if near is not far:
             near.set_busy_timeout(0)
@@ -77,15 +80,29 @@ class Reads:
 
     async def far(self, *statements: Statement) -> list[_Rows]:
         """Rows of each statement, from one snapshot, fetched in the thread."""
-        loop = asyncio.get_running_loop()
         try:
-            waiting = loop.run_in_executor(self._executor, _fetch, self._far, statements)
-        except RuntimeError as error:
-            raise Unavailable("The store is closed.") from error
-        try:
-            return await waiting
+            return await self._elsewhere(statements)
         except apsw.Error as error:
             raise fault(error) from error
+
+    async def search(self, statement: Statement) -> _Rows:
+        """Rows of a statement that may have to look at everything, in the thread. Raises TooBroad where it
+        does and that is too much: nobody else's answer should wait for one search."""
+        try:
+            return (await self._elsewhere((statement,), steps=self.search_steps))[0]
+        except apsw.InterruptError as error:
+            raise TooBroad from error
+        except apsw.Error as error:
+            raise fault(error) from error
+
+    async def _elsewhere(self, statements: Sequence[Statement], *, steps: int | None = None) -> list[_Rows]:
+        loop = asyncio.get_running_loop()
+        fetch = partial(_fetch, self._far, statements, steps=steps)
+        try:
+            waiting = loop.run_in_executor(self._executor, fetch)
+        except RuntimeError as error:
+            raise Unavailable("The store is closed.") from error
+        return await waiting
 
     async def session(self, session_id: str) -> Held | None:
         """One session with its cutoffs."""
@@ -201,8 +218,8 @@ def _fetch(
         connection.execute("BEGIN")
     try:
         if steps is not None:
-            looks = count(1)
-            connection.set_progress_handler(lambda: next(looks) * _STRIDE > steps, _STRIDE)
+            looks, stride = count(1), max(_STRIDE, steps // 1000)
+            connection.set_progress_handler(lambda: next(looks) * stride > steps, stride)
         return [connection.execute(one.sql, one.bindings).fetchall() for one in statements]
     finally:
         # Before the COMMIT: SQLite counts the steps of a statement over all its runs, so one day the look

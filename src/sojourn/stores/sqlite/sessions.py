@@ -100,8 +100,7 @@ def _insert_session(change: Change, operation: InsertSession) -> None:
     session = operation.session
     change.execute(_SQL["user_signed_in"], {"id": session.user_id, "at": session.created_at})
     if not change.count():
-        there = change.execute(_SQL["user_exists"], (session.user_id,)).fetchall()
-        raise Refused(Refused.USER_BANNED if there else Refused.USER_MISSING, operation)
+        raise Refused(_why_not(change, session.user_id), operation)
     if operation.at_most is not None:
         bindings = {"user_id": session.user_id, "now": session.created_at}
         ((live,),) = change.execute(_SQL["session_live_of_user"], bindings).fetchall()
@@ -113,6 +112,14 @@ def _insert_session(change: Change, operation: InsertSession) -> None:
         if extended_code(error) == apsw.SQLITE_CONSTRAINT_FOREIGNKEY:
             raise Refused(Refused.CLIENT_MISSING, operation) from None
         raise
+
+
+def _why_not(change: Change, user_id: str) -> str:
+    """Why a user takes no session."""
+    found = change.execute(_SQL["user_is_banned"], (user_id,)).fetchall()
+    if not found:
+        return Refused.USER_MISSING
+    return Refused.USER_BANNED if found[0][0] else Refused.USER_LOCKED
 
 
 def _update_session(change: Change, operation: UpdateSession) -> None:

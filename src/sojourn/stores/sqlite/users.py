@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import apsw
 
 from sojourn.core.directory import IdentifierKind, User
-from sojourn.service.ports import DeleteUser, InsertUser, Refused, UpdateUser, UserQuery
+from sojourn.service.ports import DeleteUser, InsertUser, Refused, UpdateUser, UserOrder, UserQuery
 from sojourn.stores.sql import queries
-from sojourn.stores.sql.rows import sessions as rows
 from sojourn.stores.sql.rows.users import user_document, user_of
 from sojourn.stores.sqlite.changes import DUPLICATE, Change
+from sojourn.stores.sqlite.conditions import KNOWN_AS, LISTED, Conditions, about_user, chosen
 from sojourn.stores.sqlite.driver import extended_code
 from sojourn.stores.sqlite.reads import Reads, Statement
 
@@ -35,21 +36,64 @@ class Users:
 
     async def users(self, query: UserQuery) -> Sequence[User]:
         """As the port says."""
-        conditions: list[str] = []
-        bindings: dict[str, str | int] = {"limit": query.limit, "offset": query.offset}
-        if query.ids is not None:
-            conditions.append(_SQL["user_id_filter"])
-            bindings["ids"] = rows.document(query.ids)
-        if query.identifiers is not None:
-            conditions.append(_SQL["user_identifier_filter"])
-            bindings["identifiers"] = rows.document(
-                [(kind.value, value) for kind, value in query.identifiers]
-            )
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        order = "DESC" if query.newest_first else "ASC"
-        sql = f"{_SQL['user_page']} {where} ORDER BY u.seq {order} LIMIT :limit OFFSET :offset"
-        (found,) = await self._reads.far(Statement(sql, bindings))
-        return [user_of(row) for row in found]
+        where, bindings = _of_users(query)
+        way = "DESC" if query.descending else "ASC"
+        order = f"ORDER BY {_ORDER[query.order]} {way}, u.seq {way}"
+        sql = f"{_SQL['user_page']} {where} {order} LIMIT :limit OFFSET :offset"
+        return [user_of(row) for row in await self._reads.search(Statement(sql, bindings))]
+
+    async def count_users(self, query: UserQuery) -> int:
+        """As the port says."""
+        where, bindings = _of_users(query)
+        ((total,),) = await self._reads.search(Statement(f"{_SQL['user_count']} {where}", bindings))
+        return total
+
+
+# Which ones ------------------------------------------------------------------------------------------------
+
+_ORDER = {
+    UserOrder.CREATED: "u.created_at",
+    UserOrder.UPDATED: "u.updated_at",
+    UserOrder.LAST_ACTIVE: "u.last_active_at",
+    UserOrder.LAST_SIGN_IN: "u.last_sign_in_at",
+    UserOrder.FIRST_NAME: "u.document ->> 'first_name'",
+    UserOrder.LAST_NAME: "u.document ->> 'last_name'",
+    UserOrder.USERNAME: "u.document ->> 'username'",
+    UserOrder.EMAIL_ADDRESS: "u.document ->> '$.email_addresses[0][1]'",
+    UserOrder.PHONE_NUMBER: "u.document ->> '$.phone_numbers[0][1]'",
+}
+
+
+def _of_users(query: UserQuery) -> tuple[str, dict[str, Any]]:
+    """The condition and the bindings of a query."""
+    known_as = {
+        "external_ids": (query.external_ids, "u.id", IdentifierKind.EXTERNAL_ID),
+        "without_external_ids": (query.without_external_ids or None, "u.id NOT", IdentifierKind.EXTERNAL_ID),
+        "email_addresses": (query.email_addresses, "u.id", IdentifierKind.EMAIL_ADDRESS),
+        "phone_numbers": (query.phone_numbers, "u.id", IdentifierKind.PHONE_NUMBER),
+        "usernames": (query.usernames, "u.id", IdentifierKind.USERNAME),
+    }
+    outside = query.without_organization_ids or None
+    conditions: Conditions = {
+        "ids": (query.ids, LISTED.format("u.id", "ids")),
+        "without_ids": (query.without_ids or None, LISTED.format("u.id NOT", "without_ids")),
+        **{name: (v, KNOWN_AS.format(column, name, kind)) for name, (v, column, kind) in known_as.items()},
+        "organization_ids": (query.organization_ids, _SQL["user_in_organizations"]),
+        "without_organization_ids": (outside, _SQL["user_in_no_organization"]),
+        **about_user(query),
+        "banned": (query.banned, "u.banned = :banned"),
+        "last_sign_in_before": (query.last_sign_in_before, "u.last_sign_in_at < :last_sign_in_before"),
+        "last_sign_in_after": (query.last_sign_in_after, "u.last_sign_in_at > :last_sign_in_after"),
+    }
+    after_at, after_sequence = query.after or (None, None)
+    conditions["after_at"] = (after_at, _SQL["user_before" if query.descending else "user_after"])
+    where, bindings = chosen(conditions)
+    return where, {
+        **bindings,
+        "after_sequence": after_sequence,
+        "limit": query.limit,
+        "offset": query.offset,
+    }
 
 
 # What each operation does ----------------------------------------------------------------------------------
@@ -61,6 +105,7 @@ def _insert_user(change: Change, operation: InsertUser) -> None:
         user.id,
         user.version,
         int(user.banned),
+        int(user.locked),
         user.created_at,
         user.updated_at,
         user.last_sign_in_at,
@@ -78,6 +123,7 @@ def _update_user(change: Change, operation: UpdateUser) -> None:
         "expected_version": operation.expected_version,
         "version": user.version,
         "banned": int(user.banned),
+        "locked": int(user.locked),
         "created_at": user.created_at,
         "updated_at": user.updated_at,
         "last_sign_in_at": user.last_sign_in_at,

@@ -29,6 +29,7 @@ _PARTS = (
     "sweeping",
     "tickets",
     "touching",
+    "users",
     "walking",
 )
 # Before they are imported, or a broken promise would be reported without the two values that differ.
@@ -52,6 +53,7 @@ from sojourn.testing.contract.settling import SettlingContract  # noqa: E402
 from sojourn.testing.contract.sweeping import SweepContract  # noqa: E402
 from sojourn.testing.contract.tickets import TicketContract  # noqa: E402
 from sojourn.testing.contract.touching import TouchContract  # noqa: E402
+from sojourn.testing.contract.users import UserContract  # noqa: E402
 from sojourn.testing.contract.walking import WalkContract  # noqa: E402
 
 __all__ = ["StoreContract"]
@@ -76,6 +78,7 @@ class StoreContract(
     SweepContract,
     TicketContract,
     TouchContract,
+    UserContract,
     WalkContract,
 ):
     """What every store does. Subclass it and give `open_store`."""

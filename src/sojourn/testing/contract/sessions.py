@@ -8,7 +8,15 @@ from types import MappingProxyType
 import pytest
 
 from sojourn.core.session import Activity, Actor, Ending, Instigator, Reason, Session, Status
-from sojourn.service.ports import InsertClient, InsertSession, InsertUser, Refused, Store, UpdateSession
+from sojourn.service.ports import (
+    InsertClient,
+    InsertSession,
+    InsertUser,
+    Refused,
+    Store,
+    UpdateSession,
+    UpdateUser,
+)
 from sojourn.testing.contract.base import (
     DAY,
     END_OF_STATUS,
@@ -126,6 +134,20 @@ class SessionContract(ContractBase):
         refused = await refusal(store, InsertSession(make_session()))
         assert refused.why == Refused.USER_BANNED
         assert await store.session("sess_a") is None
+
+    async def test_an_insert_for_a_locked_user_is_refused(self, store: Store) -> None:
+        """A locked user gets no session, USER_LOCKED, one who is banned as well is banned; and none once the
+        lock is off is refused."""
+        await seed(store, users=())
+        await store.commit([InsertUser(make_user(locked=True))])
+        assert (await refusal(store, InsertSession(make_session()))).why == Refused.USER_LOCKED
+        assert await store.session("sess_a") is None
+        both = make_user(locked=True, banned=True, version=2)
+        await store.commit([UpdateUser(user=both, expected_version=1)])
+        assert (await refusal(store, InsertSession(make_session()))).why == Refused.USER_BANNED
+        await store.commit([UpdateUser(user=make_user(version=3), expected_version=2)])
+        await store.commit([InsertSession(make_session())])
+        assert await store.session("sess_a") is not None
 
     async def test_an_insert_needs_a_client(self, store: Store) -> None:
         """Without its client a session is refused with CLIENT_MISSING, and no sign-in is noted."""

@@ -11,7 +11,7 @@ from sojourn.stores.sql.rows.sessions import Row, document
 
 def user_of(row: Row) -> User:
     """A user from `user_columns`."""
-    rest = json.loads(row[8])
+    rest = json.loads(row[9])
     for name in _CONTACTS:
         if name in rest:
             rest[name] = tuple(
@@ -23,10 +23,11 @@ def user_of(row: Row) -> User:
         id=row[1],
         version=row[2],
         banned=bool(row[3]),
-        created_at=row[4],
-        updated_at=row[5],
-        last_sign_in_at=row[6],
-        last_active_at=row[7],
+        locked=bool(row[4]),
+        created_at=row[5],
+        updated_at=row[6],
+        last_sign_in_at=row[7],
+        last_active_at=row[8],
         **rest,
     )
 
@@ -54,7 +55,6 @@ _PLAIN = (
     "username",
     "first_name",
     "last_name",
-    "locked",
     "locale",
     "legal_accepted_at",
     "delete_self_enabled",
