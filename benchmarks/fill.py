@@ -171,7 +171,7 @@ def _user_values(users: list[str]) -> Iterator[tuple[object, ...]]:
     for number, user_id in enumerate(users):
         at = _now() - 15 * DAY * 1000
         user = User(id=user_id, created_at=at, updated_at=at, external_id=str(number))
-        yield (user.id, 1, 0, at, at, None, None, user_document(user))
+        yield (user.id, 1, 0, 0, at, at, None, None, user_document(user))
 
 
 def _now() -> int:

@@ -54,7 +54,7 @@ async def test_unknown_routes(anonymous: httpx.AsyncClient, app: App, path: str)
         ("DELETE", "/v1/sessions/sess_x", "GET"),
         ("GET", "/v1/sessions/sess_x/revoke", "POST"),
         ("HEAD", "/v1/sessions/sess_x/revoke", "POST"),
-        ("PATCH", "/v1/users/user_x", "DELETE, GET"),
+        ("PUT", "/v1/users/user_x", "DELETE, GET, PATCH"),
         ("OPTIONS", "/v1/jwks", "GET"),
         ("POST", "/livez", "GET"),
         ("get", "/livez", "GET"),
