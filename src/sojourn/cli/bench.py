@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import msgspec
 from cyclopts import App, Parameter
 
+from sojourn.cli.bench_verify import verify
 from sojourn.cli.common import emit, table
 from sojourn.core.errors import ConfigurationError, Unavailable
 
-app = App(name="bench", help="Measure a running server.")
+app = App(name="bench", help="Measure a running server, and verification.")
+app.command(verify)
 _TIMEOUT_SECONDS = 10
 
 

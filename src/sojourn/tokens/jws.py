@@ -248,6 +248,8 @@ def _split(token: str | bytes) -> tuple[bytes, bytes, bytes, bytes]:
     return signing_input, head, body, tail
 
 
+# Every token of a key and a kind begins with the same header: read it once.
+@lru_cache(maxsize=256)
 def _read_header(head: bytes) -> Header:
     try:
         raw = b64url_decode(head)
@@ -274,6 +276,8 @@ def _header_error(head: bytes) -> TokenError:
 def _instant(claims: Mapping[str, object], name: str, absent: int | None) -> int | float:
     """Return a NumericDate claim in seconds (RFC 7519, section 2), or `absent` if it may be left out."""
     value = claims.get(name, absent)
+    if type(value) is int and value >= 0:  # as good as always
+        return value
     # bool is an int to Python; a date before 1970, or one that is no number, is nothing that anybody signs.
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value

@@ -61,7 +61,7 @@ def check_token(
         token=text,
         # Rounded so that a remembered token is never good where a fresh look would refuse it.
         good_from_ms=math.ceil(max(claims.get("nbf", 0), issued_at) * 1000 - skew_ms),
-        good_until_ms=min(math.ceil(until), _FOREVER_MS),
+        good_until_ms=math.ceil(until) if until < _FOREVER_MS else _FOREVER_MS,
         pending=pending,
     )
 
