@@ -45,6 +45,11 @@ class Authenticator(Protocol):
     The fronts in `sojourn.integrations` take any.
     """
 
+    def remembered(self, text: str) -> SignedIn | None:
+        """The outcome for a token that was seen before and that nothing is known against now, without
+        waiting; None to have the request looked at."""
+        ...
+
     def authenticate(self, request: Request) -> Outcome:
         """The outcome for a request; may wait for keys or the service."""
         ...

@@ -137,8 +137,8 @@ class Verifier:
         return await self._drive_async(partial(self._step_request, request))
 
     def remembered(self, text: str) -> SignedIn | None:
-        """The outcome for a token that was seen before and that nothing is known against, or None to have it
-        looked at: the short way for a front."""
+        """The outcome for a token that was seen before and that nothing is known against now, or None to have
+        it looked at: the short way for a front."""
         seen = self._recall(text, self._clock())
         if seen is None or self.revocations is None:
             return seen
