@@ -146,6 +146,15 @@ def test_the_doctor_makes_nothing(folder: Path) -> None:
     assert (done.returncode, "configuration" in done.stdout) == (1, True)
 
 
+def test_bench_verify(folder: Path) -> None:
+    """Measures every contender, in microseconds a token, and needs no server."""
+    found = run_json(folder, "bench", "verify", "--rounds", "2")
+    assert set(found) == {
+        "raw_us", "cold_us", "seen_us", "joserfc_us", "pyjwt_us", "clerk_backend_api_us"
+    }  # fmt: skip
+    assert all(value > 0 for value in found.values())
+
+
 def test_bench_http(folder: Path) -> None:
     """Measures a running server without errors and leaves no user behind; refuses without a key or server."""
     with serving(folder, SOJOURN_SECRET_KEY=SECRET) as server:

@@ -87,7 +87,16 @@ async def test_the_public_members_of_a_sojourn() -> None:
     config = sojourn.Config(database_url="memory://", sweep=False)
     async with sojourn.Sojourn.open(config=config) as made:
         public = {name for name in dir(made) if not name.startswith("_")}
-    assert public == SERVICES | {"instance", "issuer", "new_secret_key", "policy", "open", "check", "rekey"}
+    assert public == SERVICES | {
+        "instance",
+        "issuer",
+        "new_secret_key",
+        "policy",
+        "open",
+        "check",
+        "rekey",
+        "authenticator",
+    }
 
 
 def test_importing_the_library_loads_no_server() -> None:

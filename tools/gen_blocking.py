@@ -48,6 +48,8 @@ class BlockingSojourn:
     new_secret_key: str | None
 {attributes}
 
+    def authenticator(self, options: Options | None = None) -> WaitingAuthenticator: ...
+
 def open(
     database_url: str | None = None,
     *,
@@ -63,6 +65,8 @@ ALWAYS = {
     "Policy": "sojourn.core.policy",
     "Clock": "sojourn.service.ports",
     "Entropy": "sojourn.service.ports",
+    "Options": "sojourn.verify",
+    "WaitingAuthenticator": "sojourn.service.authenticator",
 }
 
 

@@ -27,7 +27,9 @@ from typing import Any
 from sojourn.config import Config
 from sojourn.core.policy import Policy
 from sojourn.runtime import Sojourn
+from sojourn.service.authenticator import WaitingAuthenticator
 from sojourn.service.ports import Clock, Entropy
+from sojourn.verify import Options
 
 _SERVICES = (
     "sessions",
@@ -63,11 +65,16 @@ class BlockingSojourn:
         for name in _SERVICES:
             setattr(self, name, _Front(getattr(sojourn, name), portal))
         self._sojourn = sojourn
+        self._portal = portal
 
     @property
     def policy(self) -> Policy:
         """The policy in force."""
         return self._sojourn.policy
+
+    def authenticator(self, options: Options | None = None) -> WaitingAuthenticator:
+        """Who is asking, for the fronts in `sojourn.integrations`: no HTTP in between."""
+        return WaitingAuthenticator(self._sojourn.authenticator(options), self._portal.submit)
 
 
 @contextmanager
@@ -128,18 +135,22 @@ class _Portal:
 
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine there and wait for it. A caller that is interrupted cancels it."""
+        future = self.submit(coroutine)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine there."""
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("the blocking front cannot be called from its own event loop")
         if self.ended:
             coroutine.close()
             raise RuntimeError("the blocking front is closed")
-        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
         if self.ended:

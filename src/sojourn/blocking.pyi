@@ -9,6 +9,7 @@ from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, SigningKeyStatus
 from sojourn.core.policy import Limits, Policy
 from sojourn.core.session import Activity, Actor, Session, Status
 from sojourn.core.ticket import Ticket
+from sojourn.service.authenticator import WaitingAuthenticator
 from sojourn.service.clients import ClientList, ClientView, Recognised, SignedIn
 from sojourn.service.context import Once
 from sojourn.service.doctor import Finding
@@ -39,6 +40,7 @@ from sojourn.service.tickets import (
 from sojourn.service.users import NewUser
 from sojourn.tokens.jws import PublicKey
 from sojourn.tokens.keyring import KeyRing
+from sojourn.verify import Options
 
 class BlockingSojourn:
     instance: Instance
@@ -65,6 +67,8 @@ class BlockingSojourn:
     end_links: _EndLinks
     endings: _Endings
     doctor: _Doctor
+
+    def authenticator(self, options: Options | None = None) -> WaitingAuthenticator: ...
 
 def open(
     database_url: str | None = None,

@@ -17,6 +17,7 @@ from sojourn.core.policy import Policy
 from sojourn.service import instance as instances
 from sojourn.service import server_secret
 from sojourn.service.api_keys import ApiKeys
+from sojourn.service.authenticator import LocalAuthenticator, local_options
 from sojourn.service.clients import Clients
 from sojourn.service.context import Context, PolicyInForce
 from sojourn.service.devices import Devices
@@ -43,6 +44,7 @@ from sojourn.service.tokens import Tokens, TokenSettings
 from sojourn.service.users import Users
 from sojourn.stores.memory import MemoryStore
 from sojourn.tokens.envelope import MasterKey
+from sojourn.verify import Options
 
 MEMORY = "memory://"
 """The database URL of a store that is gone with its process."""
@@ -119,6 +121,13 @@ class Sojourn:
     def policy(self) -> Policy:
         """The policy in force."""
         return self._context.policy
+
+    def authenticator(self, options: Options | None = None) -> LocalAuthenticator:
+        """Who is asking, for the fronts in `sojourn.integrations`: no HTTP in between."""
+        key = self.instance.publishable_key
+        return LocalAuthenticator(
+            self._context, self._held, local_options(options, publishable_key=key, issuer=self.issuer)
+        )
 
     @classmethod
     @asynccontextmanager

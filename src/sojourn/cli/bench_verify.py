@@ -48,7 +48,7 @@ def verify(
         (name.removesuffix("_us"), f"{value:.2f} µs", f"{value / found['raw_us']:.2f}")
         for name, value in found.items()
     ]
-    emit(found, as_json=as_json, text=table(("verification", "time", "against raw"), rows))
+    emit(dict[str, object](found), as_json=as_json, text=table(("verification", "time", "against raw"), rows))
 
 
 def measure(rounds: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-# Django has no types of its own, and asgiref's iscoroutinefunction is the one that knows its marks on Python 3.11.
+# Django has no types of its own, and on Python 3.11 only asgiref's iscoroutinefunction knows asgiref's marks.
 # pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false, reportDeprecated=false
 """Django: a middleware that sets `request.auth`, and a decorator for views; both sync and async.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from http.cookies import Morsel
 from typing import Any, Unpack, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -135,5 +136,16 @@ def _with_cookies(response: HttpResponseBase, outcome: Outcome) -> HttpResponseB
 
 
 def _set_cookie(response: HttpResponseBase, line: str) -> None:
-    """Add a Set-Cookie line as it is."""
-    response.cookies.load(line)
+    """Add a Set-Cookie line as it is, whatever attributes it has and however often its name comes up."""
+    morsel = _Line()
+    morsel.line = line
+    dict.__setitem__(response.cookies, f"{line.partition('=')[0]} {len(response.cookies)}", morsel)
+
+
+class _Line(Morsel[str]):
+    """A cookie that is written as the service wrote it."""
+
+    line = ""
+
+    def output(self, attrs: list[str] | None = None, header: str = "Set-Cookie:") -> str:
+        return f"{header} {self.line}".strip()
