@@ -30,6 +30,7 @@ PUBLIC = [
 SERVICES = {
     "sessions",
     "tokens",
+    "templates",
     "users",
     "organizations",
     "memberships",

@@ -17,6 +17,7 @@ TARGET = ROOT / "src/sojourn/blocking.pyi"
 SERVICES = {
     "sessions": ("sessions", "Sessions"),
     "tokens": ("tokens", "Tokens"),
+    "templates": ("templates", "Templates"),
     "users": ("users", "Users"),
     "organizations": ("organizations", "Organizations"),
     "memberships": ("memberships", "Memberships"),

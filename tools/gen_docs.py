@@ -1,4 +1,4 @@
-"""Write docs/session.md and docs/lifecycle.md from the code.
+"""Write docs/session.md and docs/lifecycle.md from the code, and the tables of docs/templates.md.
 
     python tools/gen_docs.py [--check]
 
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from sojourn.core.lifecycle import INITIAL, TRANSITIONS
 from sojourn.core.session import Session, Status
+from sojourn.core.shortcodes import SHORTCODES
+from sojourn.core.templates import RESERVED
 
 DOCS = Path(__file__).parent.parent / "docs"
 NOTE = "<!-- Written by tools/gen_docs.py from the code; do not edit. -->\n\n"
@@ -42,7 +44,35 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Name and text of every generated page."""
-    return {"session.md": session_page(), "lifecycle.md": lifecycle_page()}
+    return {
+        "session.md": session_page(),
+        "lifecycle.md": lifecycle_page(),
+        "templates.md": filled_in("templates.md", {"shortcodes": shortcodes(), "reserved": reserved()}),
+    }
+
+
+def filled_in(name: str, parts: dict[str, str]) -> str:
+    """A page that is written by hand, with its generated parts between `<!-- part -->` and `<!-- end -->`."""
+    text = (DOCS / name).read_text()
+    for part, made in parts.items():
+        before, _, rest = text.partition(f"<!-- {part}: written by tools/gen_docs.py -->\n")
+        _, _, after = rest.partition("<!-- end -->")
+        text = f"{before}<!-- {part}: written by tools/gen_docs.py -->\n{made}\n<!-- end -->{after}"
+    return text
+
+
+def shortcodes() -> str:
+    """Every shortcode with its meaning."""
+    rows = [
+        f"| `{{{{{name}}}}}`{', `.…`' if one.deep else ''} | {one.meaning} |"
+        for name, one in SHORTCODES.items()
+    ]
+    return "| shortcode | what it stands for |\n|---|---|\n" + "\n".join(rows)
+
+
+def reserved() -> str:
+    """The claims that no template sets."""
+    return ", ".join(f"`{name}`" for name in sorted(RESERVED))
 
 
 def session_page() -> str:

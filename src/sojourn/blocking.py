@@ -34,6 +34,7 @@ from sojourn.verify import Options
 _SERVICES = (
     "sessions",
     "tokens",
+    "templates",
     "users",
     "organizations",
     "memberships",

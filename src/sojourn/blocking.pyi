@@ -8,6 +8,7 @@ from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, SigningKeyStatus
 from sojourn.core.policy import Limits, Policy
 from sojourn.core.session import Activity, Actor, Session, Status
+from sojourn.core.templates import DEFAULT_CLOCK_SKEW_SECONDS, DEFAULT_LIFETIME_SECONDS, Template
 from sojourn.core.ticket import Ticket
 from sojourn.service.authenticator import WaitingAuthenticator
 from sojourn.service.clients import ClientList, ClientView, Recognised, SignedIn
@@ -27,6 +28,7 @@ from sojourn.service.ports import (
     MembershipQuery,
     OrganizationPage,
     OrganizationQuery,
+    TemplatePage,
     UserQuery,
 )
 from sojourn.service.sessions import Companion, SessionList, SessionSearch
@@ -49,6 +51,7 @@ class BlockingSojourn:
     new_secret_key: str | None
     sessions: _Sessions
     tokens: _Tokens
+    templates: _Templates
     users: _Users
     organizations: _Organizations
     memberships: _Memberships
@@ -141,11 +144,46 @@ class _Sessions:
 
 class _Tokens:
     def create(
-        self, session_id: str, *, expires_in_seconds: int | None = None, origin: str | None = None
+        self,
+        session_id: str,
+        *,
+        template: str | None = None,
+        expires_in_seconds: int | None = None,
+        origin: str | None = None,
     ) -> str: ...
     def verify(self, token: str) -> Mapping[str, object]: ...
     def verify_session(self, session_id: str, token: str) -> Session: ...
     def settle(self) -> None: ...
+
+class _Templates:
+    def create(
+        self,
+        *,
+        name: str,
+        claims: Mapping[str, object],
+        lifetime_seconds: int = DEFAULT_LIFETIME_SECONDS,
+        allowed_clock_skew_seconds: int = DEFAULT_CLOCK_SKEW_SECONDS,
+        custom_signing_key: bool = False,
+        signing_algorithm: str | None = None,
+        signing_key: str | None = None,
+    ) -> Template: ...
+    def get(self, template_id: str) -> Template: ...
+    def named(self, name: str) -> Template: ...
+    def list(self, *, limit: int = 10, offset: int = 0) -> Sequence[Template]: ...
+    def page(self, *, limit: int = 10, offset: int = 0) -> TemplatePage: ...
+    def update(
+        self,
+        template_id: str,
+        *,
+        name: str | None = None,
+        claims: Mapping[str, object] | None = None,
+        lifetime_seconds: int | None = None,
+        allowed_clock_skew_seconds: int | None = None,
+        custom_signing_key: bool | None = None,
+        signing_algorithm: str | None = None,
+        signing_key: str | None = None,
+    ) -> Template: ...
+    def delete(self, template_id: str) -> None: ...
 
 class _Users:
     def create(self, new: NewUser | None = None, *, once: Once | None = None) -> User: ...

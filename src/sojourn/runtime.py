@@ -38,6 +38,8 @@ from sojourn.service.sessions import Sessions
 from sojourn.service.signing_keys import SigningKeys
 from sojourn.service.sweeper import Sweeper
 from sojourn.service.system import SystemClock, SystemEntropy
+from sojourn.service.template_keys import TemplateKeys
+from sojourn.service.templates import Templates
 from sojourn.service.testing_tokens import TestingTokens
 from sojourn.service.tickets import Tickets, TicketSettings
 from sojourn.service.tokens import Tokens, TokenSettings
@@ -51,8 +53,8 @@ MEMORY = "memory://"
 
 
 class Sojourn:
-    """A running instance: `sessions`, `tokens`, `users`, `clients`, `tickets`, `keys`, `api_keys`,
-    `policies`, `history`, `endings`, `events`.
+    """A running instance: `sessions`, `tokens`, `templates`, `users`, `clients`, `tickets`, `keys`,
+    `api_keys`, `policies`, `history`, `endings`, `events`.
 
     Made by `Sojourn.open`; belongs to the event loop that it was opened in.
     """
@@ -84,7 +86,9 @@ class Sojourn:
         self.users = Users(context)
         self.organizations = Organizations(context)
         self.memberships = Memberships(context)
-        self.tokens = Tokens(context, held, settings)
+        template_keys = TemplateKeys(context, held)
+        self.templates = Templates(context, template_keys)
+        self.tokens = Tokens(context, held, settings, template_keys)
         self.tickets = Tickets(
             context,
             self.sessions,

@@ -70,6 +70,30 @@ ERRATA = (
     Erratum("RefreshSession", 422, "form_param_value_invalid", "the same for what has another type"),
     Erratum("VerifyClient", 422, "form_param_missing", "what is missing in a body is a 422 everywhere else"),
     Erratum(
+        "CreateSessionTokenFromTemplate",
+        422,
+        "form_param_value_invalid",
+        "as for CreateSessionToken",
+    ),
+    Erratum(
+        "CreateSessionTokenFromTemplate",
+        422,
+        "form_param_value_too_large",
+        "what a template is filled in with may be longer than any token",
+    ),
+    Erratum(
+        "UpdateJWTTemplate",
+        404,
+        "resource_not_found",
+        "the description has no answer for a template that is not there",
+    ),
+    Erratum(
+        "ListJWTTemplates",
+        422,
+        "form_param_value_invalid",
+        "the description bounds the page without an answer for what lies outside",
+    ),
+    Erratum(
         "VerifySession",
         422,
         "form_param_missing",

@@ -15,7 +15,14 @@ from tests.conftest import require_tool
 from tests.support import Server, serving
 
 NODE = Path(__file__).parent / "node"
-RUNNERS = {"run.mjs": 18, "tickets.mjs": 5, "organizations.mjs": 5, "browsers.mjs": 9, "users.mjs": 4}
+RUNNERS = {
+    "run.mjs": 18,
+    "tickets.mjs": 5,
+    "organizations.mjs": 5,
+    "browsers.mjs": 9,
+    "users.mjs": 4,
+    "templates.mjs": 5,
+}
 """How many checks each runner has."""
 ROLES = '[roles]\n"org:editor" = ["org:posts:manage", "org:posts:read", "org:pages:read"]\n'
 
@@ -42,7 +49,7 @@ def run_node(script: str, server: Server, **environment: str) -> None:
     assert len(results) == RUNNERS[script]
 
 
-@pytest.mark.parametrize("script", ["run.mjs", "tickets.mjs", "users.mjs"])
+@pytest.mark.parametrize("script", ["run.mjs", "tickets.mjs", "users.mjs", "templates.mjs"])
 def test_every_operation_of_the_node_sdk(tmp_path: Path, script: str) -> None:
     """Each named check of the runner passes, and none of them has gone missing."""
     with serving(tmp_path) as server:

@@ -38,6 +38,7 @@ from tests.acceptance.exercises import (
     organizations,
     refresh,
     sessions,
+    templates,
     tickets,
     users,
 )
@@ -45,10 +46,8 @@ from tests.acceptance.exercises.api import calling
 from tests.embedded import reuse_one_key
 from tests.published import PUBLISHED_VERSIONS, Specification, parsed, specification
 
-RESOURCES = (sessions, refresh, clients, jwks, users, tickets, organizations, memberships)
+RESOURCES = (sessions, refresh, clients, jwks, users, tickets, templates, organizations, memberships)
 EXERCISES = {name: exercise for resource in RESOURCES for name, exercise in resource.EXERCISES.items()}
-
-NO_SUCCESS_YET = {"CreateSessionTokenFromTemplate": "there are no templates yet"}
 
 FAULTS: dict[tuple[int, str], Exception] = {
     (409, "conflict"): errors.Conflict(),
@@ -77,7 +76,7 @@ async def test_answers_are_as_published(name: str, published: Specification) -> 
     async with calling(published) as api:
         await EXERCISES[name](api)
     statuses = {status for operation, status, _ in api.seen if operation == name}
-    assert (200 in statuses) is (name not in NO_SUCCESS_YET)
+    assert 200 in statuses
     described = next((o.bodies for o in published.operations.values() if o.name == name), {})
     never = {status for status in described if (name, status) in NEVER or (None, status) in NEVER}
     expected = {status for status in described if status != 200} - FRONT
@@ -188,9 +187,6 @@ def test_operations_are_the_published_ones() -> None:
                 unpublished.add(served.name)
             else:
                 assert description.name == served.name
-        names = {description.name for description in found.operations.values()}
-        for name in NO_SUCCESS_YET:
-            assert name in names
     assert unpublished == set(EXTENSIONS)
 
 
@@ -232,7 +228,6 @@ def test_errata_stand_once() -> None:
     listed = [(erratum.operation, erratum.status, erratum.code) for erratum in ERRATA]
     assert len(set(listed)) == len(listed)
     assert not {(status, code) for _, status, code in listed} & set(EVERYWHERE)
-    assert not set(NO_SUCCESS_YET) - set(EXERCISES)
 
 
 def without_a_member(body: dict[str, Any]) -> dict[str, Any]:
@@ -256,7 +251,7 @@ SPOILS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
-@pytest.mark.parametrize("name", sorted(set(EXERCISES) - set(NO_SUCCESS_YET)))
+@pytest.mark.parametrize("name", sorted(EXERCISES))
 async def test_a_service_that_answers_otherwise_is_caught(
     name: str, spoil: Callable[[dict[str, Any]], Any]
 ) -> None:

@@ -106,8 +106,8 @@ async def test_creating_sessions_for_the_wrong_user(http: httpx.AsyncClient, soj
     check_error(await http.post("/v1/sessions", json={"user_id": user}), 403, "user_banned")
 
 
-async def test_templates_do_not_exist_yet(http: httpx.AsyncClient, sojourn: Sojourn) -> None:
-    """A token from a template answers 404 naming the template, for a session that is there."""
+async def test_a_template_that_is_not_there(http: httpx.AsyncClient, sojourn: Sojourn) -> None:
+    """A token from it answers 404 naming the template, for a session that is there."""
     session = await new_session(sojourn)
     answer = await http.post(f"/v1/sessions/{session.id}/tokens/my%20own")
     assert "my own" in check_error(answer, 404, "resource_not_found")["long_message"]

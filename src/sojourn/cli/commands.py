@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 import sojourn
-from sojourn.cli import bench, doctor, keys, operate, organizations, policy, serve, sessions
+from sojourn.cli import bench, doctor, keys, operate, organizations, policy, serve, sessions, templates
 
 app = App(name="sojourn", version=sojourn.__version__, help="The session layer you own.")
 app.command(serve.serve)
@@ -14,6 +14,7 @@ app.command(operate.sweep)
 app.command(doctor.doctor)
 app.command(sessions.app)
 app.command(organizations.app)
+app.command(templates.app)
 app.command(policy.app)
 app.command(keys.app)
 app.command(bench.app)

@@ -66,7 +66,7 @@ def _organization_v1(active: ActiveOrganization) -> dict[str, object]:
     claims: dict[str, object] = {
         "org_id": active.organization.id,
         "org_role": active.membership.role,
-        "org_permissions": _granted(active),
+        "org_permissions": granted(active),
     }
     if active.organization.slug is not None:
         claims["org_slug"] = active.organization.slug
@@ -85,8 +85,8 @@ def _organization_v2(active: ActiveOrganization) -> dict[str, object]:
     }
     if active.organization.slug is not None:
         o["slg"] = active.organization.slug
-    granted = [permission.split(":") for permission in _granted(active)]
-    pairs = [(parts[1], parts[2]) for parts in granted if len(parts) == 3]
+    parted = [permission.split(":") for permission in granted(active)]
+    pairs = [(parts[1], parts[2]) for parts in parted if len(parts) == 3]
     if not pairs:
         return {"o": o}
     features = sorted({feature for feature, _ in pairs})
@@ -97,6 +97,6 @@ def _organization_v2(active: ActiveOrganization) -> dict[str, object]:
     return {"o": o, "fea": ",".join(f"o:{feature}" for feature in features)}
 
 
-def _granted(active: ActiveOrganization) -> list[str]:
+def granted(active: ActiveOrganization) -> list[str]:
     """The application's own permissions; those of the system (`org:sys_…`) are in no token."""
     return [p for p in active.membership.permissions if not p.startswith("org:sys_")]

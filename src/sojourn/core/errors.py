@@ -24,8 +24,8 @@ class NotFound(SojournError):
 
     code = "resource_not_found"
 
-    def __init__(self, kind: str, identifier: str) -> None:
-        super().__init__(f"There is no {kind} with the id {clip(identifier)}.")
+    def __init__(self, kind: str, identifier: str, *, by: str = "id") -> None:
+        super().__init__(f"There is no {kind} with the {by} {clip(identifier)}.")
         self.message = f"{kind[:1].upper()}{kind[1:]} not found."
 
 

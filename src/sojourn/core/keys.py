@@ -33,6 +33,8 @@ class KeyUse(StrEnum):
 
     SIGNING = "signing"
     HMAC = "hmac"
+    TEMPLATE = "template"
+    """The key of one template, which the application has given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

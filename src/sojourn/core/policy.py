@@ -56,6 +56,8 @@ class Policy:
     token_lifetime_seconds: int = 60
     refresh_max_age_seconds: int = DAY
     """How long after its `iat` an expired session token can still be exchanged for a new one."""
+    session_token_template: str | None = None
+    """The name of the template whose claims stand in every session token as well; None: none."""
     retention_seconds: int = 30 * DAY
     """How long an ended session is kept after its end."""
     event_retention_seconds: int = 90 * DAY
@@ -87,7 +89,9 @@ class Policy:
                 raise Invalid(name[:64], f"{name[:64]} is no member of the policy.")
             # An int is wanted where None stands for none, and a bool is no int here.
             default: object = spec.default
-            kinds: tuple[type, ...] = (int, type(None)) if default is None else (type(default),)
+            kinds: tuple[type, ...] = (
+                (_NAMES.get(name, int), type(None)) if default is None else (type(default),)
+            )
             if type(value) not in kinds:
                 raise Invalid(name, f"{name} has the wrong type.")
         return replace(self, **changes)  # pyright: ignore[reportArgumentType]  # checked above
@@ -141,6 +145,8 @@ class Policy:
             )
 
 
+_NAMES = {"session_token_template": str}
+"""The members that are a text or none."""
 _POSITIVE = (
     "lifetime_seconds",
     "inactivity_seconds",

@@ -67,6 +67,8 @@ class App:
             operation, payload = await self._answer(scope, receive)
             body = payload if type(payload) is bytes else wire.encode(payload)
             cache, media, extra = operation.cache, operation.media, operation.headers
+            if type(payload) is wire.Warned:
+                extra = (*extra, payload.header)
         except Problem as problem:
             status = problem.status
             errors = [{"message": problem.message, "long_message": problem.detail, "code": problem.code}]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sojourn.core import errors
 from sojourn.core.errors import SojournError
 from sojourn.core.refresh import RefreshRefused
+from sojourn.core.templates import ReservedClaim
 from sojourn.core.ticket import TicketRefused
 from sojourn.service.handshakes import NoHandshake
 
@@ -27,6 +28,7 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (TicketRefused, 400),
     (RefreshRefused, 401),
     (NoHandshake, 404),
+    (ReservedClaim, 400),
     (errors.StorageFull, 507),
     (errors.Unavailable, 503),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
@@ -19,6 +20,15 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 class Nothing(msgspec.Struct):
     """Body of an operation that takes none: absent, `null` and `{}` are all sent by SDKs."""
+
+
+class Warned(dict[str, object]):
+    """An answer with something to say that its documented shape has no member for: the header
+    `Sojourn-Warning`."""
+
+    def __init__(self, wire: Mapping[str, object], warning: str) -> None:
+        super().__init__(wire)
+        self.header = (b"sojourn-warning", warning.encode("ascii"))
 
 
 _encode = msgspec.json.Encoder().encode

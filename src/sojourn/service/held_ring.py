@@ -11,7 +11,15 @@ from sojourn.core.errors import MasterKeyRefused, SojournError, Unavailable
 from sojourn.core.ids import Prefix
 from sojourn.core.keys import KeyUse, StoredKey
 from sojourn.service.context import Context
-from sojourn.service.ports import PutStoredKey, RaiseLastExp, Refused, UpdateStoredKey
+from sojourn.service.ports import (
+    ExpectMasterKey,
+    ExpectStoredKeys,
+    Operation,
+    PutStoredKey,
+    RaiseLastExp,
+    Refused,
+    UpdateStoredKey,
+)
 from sojourn.tokens import envelope, jws
 from sojourn.tokens.envelope import MasterKey
 from sojourn.tokens.jws import PublicKey, SigningKey
@@ -211,8 +219,21 @@ class HeldRing:
         row = replace(row, state=entry.state.value, retired_at=entry.retired_at, version=row.version + 1)
         return UpdateStoredKey(key=row, expected_version=row.version - 1)
 
-    async def resealed(self, *, old: MasterKey | None, new: MasterKey | None) -> Sequence[UpdateStoredKey]:
-        """The operations that put every stored key under another master key; None stands for in the clear.
+    def sealed(self, plain: bytes, row_id: str) -> bytes:
+        """A secret of another kind as it is stored. Commit it beside `same_master`."""
+        return self._close(plain, row_id, self._master)
+
+    def unsealed(self, row: StoredKey) -> bytes:
+        """The secret in a stored row. Raises MasterKeyRefused."""
+        return self._open(row, self._master)
+
+    def same_master(self) -> ExpectMasterKey:
+        """The operation that refuses a commit when the stored keys were put under another master key."""
+        return ExpectMasterKey(self._master.id if self._master else None)
+
+    async def resealed(self, *, old: MasterKey | None, new: MasterKey | None) -> Sequence[Operation]:
+        """The operations that put every stored key, those of templates too, under another master key; None
+        stands for in the clear. Refused when a key was stored meanwhile.
 
         Raises MasterKeyRefused when a stored key is not in the form that `old` says.
         """
@@ -222,7 +243,8 @@ class HeldRing:
             sealed = replace(row, material=material, version=row.version + 1)
             return UpdateStoredKey(key=sealed, expected_version=row.version)
 
-        return [operation(row) for row in await self._context.store.stored_keys()]
+        rows = await self._context.store.stored_keys()
+        return [ExpectStoredKeys(frozenset(row.kid for row in rows)), *map(operation, rows)]
 
     def seal(self, secret: bytes, kid: str) -> bytes:
         """A secret as it is stored under this id by the instance's master key."""

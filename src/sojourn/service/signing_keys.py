@@ -14,7 +14,7 @@ from sojourn.core.ids import Prefix
 from sojourn.core.keys import SigningKeyStatus
 from sojourn.service.context import ATTEMPTS, Context
 from sojourn.service.held_ring import ALGORITHM, HeldRing
-from sojourn.service.ports import DropStoredKey, ExpectMasterKey, Operation, PutStoredKey, Refused
+from sojourn.service.ports import DropStoredKey, Operation, PutStoredKey, Refused
 from sojourn.tokens.jws import PublicKey, SigningKey
 from sojourn.tokens.keyring import KeyEntry, KeyRing, KeyState
 
@@ -143,7 +143,7 @@ class SigningKeys:
         # The current key's new version is the guard: of two rotations that begin at the same moment one wins.
         current = next(entry for entry in settled if entry.state is KeyState.CURRENT)
         return [
-            self._same_master(),
+            self._held.same_master(),
             *self._moves(settled, always=current.kid),
             PutStoredKey(row),
             self._context.event(EventType.KEY_PUBLISHED, now, resource_id=key.kid),
@@ -151,7 +151,7 @@ class SigningKeys:
 
     def _withdrawal(self, key: SigningKey) -> builtins.list[Operation]:
         now = self._context.clock.now()
-        operations: list[Operation] = [self._same_master()]
+        operations: list[Operation] = [self._held.same_master()]
         for entry in self.ring.settled(now):
             # Whoever has got at one key may have got at those before it, so none of them stays.
             if entry.is_published(now):
@@ -163,9 +163,6 @@ class SigningKeys:
         operations.append(PutStoredKey(row))
         operations.append(self._context.event(EventType.KEY_ROTATED, now, resource_id=key.kid))
         return operations
-
-    def _same_master(self) -> ExpectMasterKey:
-        return ExpectMasterKey(self._held.master.id if self._held.master else None)
 
     def _moves(self, settled: Iterable[KeyEntry], *, always: str | None = None) -> builtins.list[Operation]:
         """The operations that write down what the clock has done, and the event of the key that took over."""
@@ -188,7 +185,7 @@ class SigningKeys:
         if not operations:
             return
         try:
-            await self._context.store.commit([self._same_master(), *operations])
+            await self._context.store.commit([self._held.same_master(), *operations])
         except Refused:
             return  # somebody else has done it
         await self._held.load()

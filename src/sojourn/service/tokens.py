@@ -11,10 +11,14 @@ from sojourn.core import lifecycle
 from sojourn.core.claims import ActiveOrganization, session_claims
 from sojourn.core.errors import Invalid, InvalidSessionToken, NotFound, SojournError, Unavailable
 from sojourn.core.policy import MAX_SECONDS
-from sojourn.core.session import Session
+from sojourn.core.session import Session, Status
+from sojourn.core.templates import Template, template_claims
 from sojourn.service.context import ATTEMPTS, Context
 from sojourn.service.held_ring import HeldRing
+from sojourn.service.shaping import Shape, Shaping, too_large
+from sojourn.service.template_keys import TemplateKeys
 from sojourn.tokens import jws
+from sojourn.tokens.custom_keys import sign_custom
 
 _log = logging.getLogger("sojourn.tokens")
 _JTI_BYTES = 10
@@ -30,23 +34,36 @@ class TokenSettings:
 
 
 class Tokens:
-    """Sign and verify session tokens."""
+    """Sign tokens and verify session tokens."""
 
-    def __init__(self, context: Context, keys: HeldRing, settings: TokenSettings) -> None:
+    def __init__(
+        self, context: Context, keys: HeldRing, settings: TokenSettings, template_keys: TemplateKeys
+    ) -> None:
         self._context = context
         self._keys = keys
+        self._shaping = Shaping(context, template_keys)
         self._settings = settings
         self._touching: dict[str, asyncio.Task[None]] = {}
 
     async def create(
-        self, session_id: str, *, expires_in_seconds: int | None = None, origin: str | None = None
+        self,
+        session_id: str,
+        *,
+        template: str | None = None,
+        expires_in_seconds: int | None = None,
+        origin: str | None = None,
     ) -> str:
         """A new token (compact JWS) for a live session; every call signs anew with its own `jti`.
 
-        `expires_in_seconds` replaces the policy's lifetime; `exp` is never after the session's `expire_at`.
-        `origin` becomes `azp`. Counts as activity. Raises NotFound when there is no such session or it has
-        ended: to a token request the two are the same (wire/backend-api.md section 7, question 3). Raises
-        Invalid for a lifetime that is not from 1 to MAX_SECONDS.
+        A session token, with the claims of the template that the policy names, if any; or, with the name of
+        a `template`, a token made by that, which is no session token and which a pending session does not
+        get: it would not say that it is pending. `expires_in_seconds` replaces the policy's or the
+        template's lifetime; `exp` is never after the session's `expire_at`. `origin` becomes `azp`. Counts
+        as activity.
+
+        Raises NotFound when there is no such session or it has ended: to a token request the two are the same
+        (wire/backend-api.md section 7, question 3); for a template, too, when there is none with that name.
+        Raises Invalid for a lifetime that is not from 1 to MAX_SECONDS, and ClaimsTooLarge.
         """
         if expires_in_seconds is not None and not 1 <= expires_in_seconds <= MAX_SECONDS:
             raise Invalid("expires_in_seconds", f"expires_in_seconds must be from 1 to {MAX_SECONDS}.")
@@ -56,25 +73,24 @@ class Tokens:
                 raise NotFound("session", session_id)
             now = self._context.clock.now()
             session = lifecycle.settle(held.session, held.cutoffs, now)
+            shape = await self._shape(session, template) if session.live else None
             organization = None
-            if session.last_active_organization_id is not None and session.live:
+            if session.live and (shape is not None or session.last_active_organization_id is not None):
                 # Read together, and last: what the token says was true at one instant.
                 session, organization = await self._in_organization(session_id)
-            if not session.live:
-                raise NotFound("live session", session_id)
-            claims = session_claims(
+            _require(session, template)
+            custom = None if shape is None else self._shaping.filled(shape, session, organization)
+            claims = self._claims(
                 session,
-                issuer=self._settings.issuer,
-                now_seconds=self._context.clock.wall() // 1000,
-                lifetime_seconds=expires_in_seconds or self._context.policy.token_lifetime_seconds,
-                jti=self._context.entropy.bytes(_JTI_BYTES).hex(),
-                version=self._settings.version,
-                azp=origin,
-                organization=organization,
+                shape.template if shape is not None and template is not None else None,
+                custom,
+                organization,
+                expires_in_seconds=expires_in_seconds,
+                origin=origin,
             )
             # No await between the read and the signature: no end of the session can be acknowledged in
             # between by this process (adr/0006-signing-in-the-loop.md).
-            token = self._keys.sign(claims, category=jws.SESSION)
+            token = self._signed(claims, shape, jws.TEMPLATE if template is not None else jws.SESSION)
             if token is not None:
                 self._note_activity(session, now)
                 return token
@@ -118,6 +134,61 @@ class Tokens:
         while self._touching:
             await asyncio.gather(*self._touching.values(), return_exceptions=True)
 
+    async def _shape(self, session: Session, template: str | None) -> Shape | None:
+        if template is not None:
+            return await self._shaping.by_name(template, session)
+        if self._context.policy.session_token_template is None:
+            return None
+        return await self._shaping.of_session_token(session)
+
+    def _claims(
+        self,
+        session: Session,
+        made_by: Template | None,
+        custom: dict[str, object] | None,
+        organization: ActiveOrganization | None,
+        *,
+        expires_in_seconds: int | None,
+        origin: str | None,
+    ) -> dict[str, object]:
+        """The claims of a token by a template, or of a session token with the template's before its own."""
+        now_seconds = self._context.clock.wall() // 1000
+        jti = self._context.entropy.bytes(_JTI_BYTES).hex()
+        if made_by is not None:
+            return template_claims(
+                made_by,
+                session,
+                custom=custom or {},
+                issuer=self._settings.issuer,
+                now_seconds=now_seconds,
+                lifetime_seconds=expires_in_seconds,
+                jti=jti,
+                azp=origin,
+            )
+        claims = session_claims(
+            session,
+            issuer=self._settings.issuer,
+            now_seconds=now_seconds,
+            lifetime_seconds=expires_in_seconds or self._context.policy.token_lifetime_seconds,
+            jti=jti,
+            version=self._settings.version,
+            azp=origin,
+            organization=organization,
+        )
+        return claims if custom is None else {**custom, **claims}
+
+    def _signed(self, claims: dict[str, object], shape: Shape | None, category: str) -> str | None:
+        """The token; None when its `exp` has to be put on record first. Raises ClaimsTooLarge."""
+        if shape is None:
+            return self._keys.sign(claims, category=category)
+        try:
+            if shape.key is not None:
+                # Whoever verifies it was told of the key by the application: nothing here publishes it.
+                return sign_custom(claims, shape.key, category=category)
+            return self._keys.sign(claims, category=category)
+        except ValueError:
+            raise too_large(shape.template) from None
+
     async def _in_organization(self, session_id: str) -> tuple[Session, ActiveOrganization | None]:
         """A session with its organization and what the user may do there; without, if the user is no member
         any more."""
@@ -157,3 +228,11 @@ class Tokens:
             _log.warning("activity not written", extra={"session_id": session_id, "error": error.code})
         except Exception:
             _log.exception("activity not written", extra={"session_id": session_id})
+
+
+def _require(session: Session, template: str | None) -> None:
+    """Raises NotFound unless a token may be made."""
+    if not session.live:
+        raise NotFound("live session", session.id)
+    if template is not None and session.status is Status.PENDING:
+        raise NotFound("session without open tasks", session.id)

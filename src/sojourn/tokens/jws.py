@@ -40,6 +40,7 @@ __all__ = [
     "Verified",
     "check",
     "check_category",
+    "compact",
     "sign",
     "verify",
     "verify_signature",
@@ -122,9 +123,14 @@ def sign(claims: Mapping[str, object], key: SigningKey, *, category: str) -> str
     for what `verify` would not take back: a token over `MAX_TOKEN_BYTES` or claims nested too deeply. NaN and
     Infinity become null.
     """
+    return compact(_header_segment(key.algorithm, key.kid, category), claims, key.sign)
+
+
+def compact(head: bytes, claims: Mapping[str, object], sign: Callable[[bytes], bytes]) -> str:
+    """A token of an encoded header, claims and the signature that `sign` makes. Raises as `sign` does."""
     body = encode_json(claims if isinstance(claims, dict) else dict(claims))
-    signing_input = b"%b.%b" % (_header_segment(key.algorithm, key.kid, category), b64url_encode(body))
-    token = b"%b.%b" % (signing_input, b64url_encode(key.sign(signing_input)))
+    signing_input = b"%b.%b" % (head, b64url_encode(body))
+    token = b"%b.%b" % (signing_input, b64url_encode(sign(signing_input)))
     if len(token) > MAX_TOKEN_BYTES:
         raise ValueError(f"token would be longer than {MAX_TOKEN_BYTES} bytes")
     return token.decode("ascii")

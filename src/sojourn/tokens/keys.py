@@ -42,7 +42,7 @@ class PublicKey:
     def __post_init__(self) -> None:
         _check_kid(self.kid)
         _check_algorithm(self.algorithm)
-        _check_rsa(self.key.public_numbers())
+        check_rsa(self.key.public_numbers())
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object]) -> PublicKey:
@@ -66,7 +66,7 @@ class PublicKey:
         if not isinstance(kid, str):
             raise ValueError("JWK: kid is not a string")
         numbers = rsa.RSAPublicNumbers(e=_uint(jwk, "e"), n=_uint(jwk, "n"))
-        _check_rsa(numbers)
+        check_rsa(numbers)
         return cls(kid, "RS256", numbers.public_key())
 
     @classmethod
@@ -166,7 +166,8 @@ def _check_algorithm(algorithm: str) -> None:
         raise ValueError(f"algorithm not offered: {algorithm}")
 
 
-def _check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
+def check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
+    """Raise ValueError for RSA numbers that `PublicKey` refuses."""
     # The upper bound is ours: verifying costs the square of the size, and a JWKS comes from elsewhere.
     if not 2048 <= numbers.n.bit_length() <= 8192:
         raise ValueError("RSA modulus is not of 2048 to 8192 bits")

@@ -137,13 +137,6 @@ async def create_token(api: Api) -> None:
         await api.refused(404, "resource_not_found", "CreateSessionToken", session_id)
 
 
-async def create_token_from_template(api: Api) -> None:
-    """There are no templates yet."""
-    session = await api.session()
-    for session_id in (session["id"], "sess_none"):
-        await api.refused(404, "resource_not_found", "CreateSessionTokenFromTemplate", session_id, "none")
-
-
 EXERCISES: dict[str, Exercise] = {
     "GetSessionList": list_sessions,
     "createSession": create_session,
@@ -151,5 +144,4 @@ EXERCISES: dict[str, Exercise] = {
     "RevokeSession": revoke_session,
     "VerifySession": verify_session,
     "CreateSessionToken": create_token,
-    "CreateSessionTokenFromTemplate": create_token_from_template,
 }

@@ -7,6 +7,7 @@ from sojourn.http.backend import (
     organizations,
     refresh,
     sessions,
+    templates,
     tickets,
     user_lists,
     users,
@@ -22,4 +23,5 @@ OPERATIONS = (
     *organizations.OPERATIONS,
     *memberships.OPERATIONS,
     *tickets.OPERATIONS,
+    *templates.OPERATIONS,
 )

@@ -8,6 +8,7 @@ import msgspec
 
 from sojourn.core.errors import NotFound
 from sojourn.core.session import Session, Status
+from sojourn.http.backend.templates import minted
 from sojourn.http.parameters import LIMIT, OFFSET, PAGINATED, Query, Text
 from sojourn.http.routes import Call, Operation
 from sojourn.http.shapes.common import Page
@@ -98,10 +99,12 @@ async def create_token(call: Call) -> object:
 
 
 async def create_token_from_template(call: Call) -> object:
-    """Create a token from a template. There are none yet."""
-    body_of(call.body, CreateToken)
-    await call.sojourn.sessions.get(call.id)
-    raise NotFound("JWT template", call.parameters[1])
+    """Create a token from a template, by its name."""
+    body = body_of(call.body, CreateToken)
+    token = await call.sojourn.tokens.create(
+        call.id, template=call.parameters[1], expires_in_seconds=body.expires_in_seconds
+    )
+    return minted(token)
 
 
 def to_wire(session: Session, version: Version) -> dict[str, object]:
@@ -206,6 +209,8 @@ OPERATIONS = (
         handler=create_token_from_template,
         body=CreateToken,
         answer=Token,
-        differs="there are no templates yet: 404",
+        errors={404: "There is no such session or template, or the session has ended or is pending."},
+        differs="`exp` is never after the session's `expire_at`; a pending session answers 404; 422 "
+        "`form_param_value_too_large` for a token above 8192 bytes",
     ),
 )

@@ -22,6 +22,7 @@ from sojourn.service.ports.documents import (
 from sojourn.service.ports.keys import (
     DropStoredKey,
     ExpectMasterKey,
+    ExpectStoredKeys,
     InsertApiKey,
     KeyOperation,
     KeyStore,
@@ -71,6 +72,14 @@ from sojourn.service.ports.sessions import (
     UpdateSession,
     WalkStep,
 )
+from sojourn.service.ports.templates import (
+    DeleteTemplate,
+    InsertTemplate,
+    TemplateOperation,
+    TemplatePage,
+    TemplateStore,
+    UpdateTemplate,
+)
 from sojourn.service.ports.tickets import InsertTicket, TicketOperation, TicketStore, UpdateTicket
 from sojourn.service.ports.users import (
     DeleteUser,
@@ -91,6 +100,7 @@ Operation: TypeAlias = (
     | OrganizationOperation
     | TicketOperation
     | DepositOperation
+    | TemplateOperation
 )
 
 
@@ -104,6 +114,7 @@ class Store(
     ReportStore,
     TicketStore,
     DepositStore,
+    TemplateStore,
     Protocol,
 ):
     """Where sessions live. Every verb may raise Unavailable (nothing was changed, or it is unknown whether a
@@ -143,6 +154,7 @@ __all__ = [
     "DeleteDocument",
     "DeleteMembership",
     "DeleteOrganization",
+    "DeleteTemplate",
     "DeleteUser",
     "DepositOperation",
     "DepositStore",
@@ -153,6 +165,7 @@ __all__ = [
     "Entropy",
     "EventPage",
     "ExpectMasterKey",
+    "ExpectStoredKeys",
     "Held",
     "HeldInOrganization",
     "InsertApiKey",
@@ -163,6 +176,7 @@ __all__ = [
     "InsertOnce",
     "InsertOrganization",
     "InsertSession",
+    "InsertTemplate",
     "InsertTicket",
     "InsertUser",
     "KeyOperation",
@@ -198,6 +212,9 @@ __all__ = [
     "Store",
     "StoreReport",
     "TakeDeposit",
+    "TemplateOperation",
+    "TemplatePage",
+    "TemplateStore",
     "TicketOperation",
     "TicketStore",
     "UpdateClient",
@@ -205,6 +222,7 @@ __all__ = [
     "UpdateOrganization",
     "UpdateSession",
     "UpdateStoredKey",
+    "UpdateTemplate",
     "UpdateTicket",
     "UpdateUser",
     "UserOperation",

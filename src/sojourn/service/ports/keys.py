@@ -75,6 +75,14 @@ class ExpectMasterKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectStoredKeys:
+    """Changes nothing. Refused.CHANGED unless the stored keys are those with these kids, no more and no
+    fewer, so that none is left behind by what is done to all."""
+
+    kids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PutInstance:
     """Insert or replace the one instance row."""
 
@@ -89,6 +97,7 @@ KeyOperation: TypeAlias = (
     | RaiseLastExp
     | DropStoredKey
     | ExpectMasterKey
+    | ExpectStoredKeys
     | PutInstance
 )
 

@@ -9,6 +9,7 @@ from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, StoredKey
 from sojourn.service.ports import (
     DropStoredKey,
     ExpectMasterKey,
+    ExpectStoredKeys,
     InsertApiKey,
     PutInstance,
     PutStoredKey,
@@ -98,6 +99,11 @@ def _expect_master_key(change: Change, operation: ExpectMasterKey) -> None:
         raise Refused(Refused.CHANGED, operation)
 
 
+def _expect_stored_keys(change: Change, operation: ExpectStoredKeys) -> None:
+    if change.tables.stored_keys.keys() != operation.kids:
+        raise Refused(Refused.CHANGED, operation)
+
+
 def _put_instance(change: Change, operation: PutInstance) -> None:
     change.journal.put(change.tables.instances, "instance", operation.instance)
 
@@ -110,6 +116,7 @@ CHANGES: Mapping[type, Callable[..., None]] = {
     RaiseLastExp: _raise_last_exp,
     DropStoredKey: _drop_stored_key,
     ExpectMasterKey: _expect_master_key,
+    ExpectStoredKeys: _expect_stored_keys,
     PutInstance: _put_instance,
 }
 """What a commit does for each operation."""

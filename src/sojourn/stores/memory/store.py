@@ -15,6 +15,7 @@ from sojourn.stores.memory import (
     organizations,
     report,
     sessions,
+    templates,
     tickets,
     users,
 )
@@ -30,6 +31,7 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **documents.CHANGES,
     **tickets.CHANGES,
     **deposits.CHANGES,
+    **templates.CHANGES,
 }
 
 
@@ -43,6 +45,7 @@ class MemoryStore(
     report.Report,
     tickets.Tickets,
     deposits.Deposits,
+    templates.Templates,
 ):
     """Implements `sojourn.service.ports.Store` with dicts. Nothing outlives the process.
 

@@ -14,6 +14,7 @@ from sojourn.core.events import Event
 from sojourn.core.keys import ApiKey, Instance, StoredKey
 from sojourn.core.lifecycle import Cutoff, Cutoffs, SubjectKind
 from sojourn.core.session import Session
+from sojourn.core.templates import Template
 from sojourn.core.ticket import Ticket
 from sojourn.service.ports import Document, InsertOnce
 
@@ -65,6 +66,9 @@ class Tables:
         self.tickets: dict[str, Ticket] = {}
         self.ticket_ids: dict[bytes, str] = {}
         self.deposits: dict[tuple[DepositKind, bytes], Deposit] = {}
+        self.templates: dict[str, Template] = {}
+        self.template_ids: dict[str, str] = {}
+        """By name."""
         self.once: dict[bytes, InsertOnce] = {}
         self.api_keys: dict[bytes, ApiKey] = {}
         self.stored_keys: dict[str, StoredKey] = {}

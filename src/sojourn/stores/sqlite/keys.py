@@ -8,6 +8,7 @@ from sojourn.core.keys import ApiKey, ApiKeyKind, Instance, StoredKey
 from sojourn.service.ports import (
     DropStoredKey,
     ExpectMasterKey,
+    ExpectStoredKeys,
     InsertApiKey,
     PutInstance,
     PutStoredKey,
@@ -89,6 +90,12 @@ def _expect_master_key(change: Change, operation: ExpectMasterKey) -> None:
         raise Refused(Refused.CHANGED, operation)
 
 
+def _expect_stored_keys(change: Change, operation: ExpectStoredKeys) -> None:
+    stored = frozenset(kid for (kid,) in change.execute(_SQL["stored_key_kids"]).fetchall())
+    if stored != operation.kids:
+        raise Refused(Refused.CHANGED, operation)
+
+
 def _put_instance(change: Change, operation: PutInstance) -> None:
     one = operation.instance
     values = (one.id, one.publishable_key, one.epoch, one.created_at, one.master_key_id)
@@ -103,6 +110,7 @@ CHANGES: Mapping[type, Callable[..., None]] = {
     RaiseLastExp: _raise_last_exp,
     DropStoredKey: _drop_stored_key,
     ExpectMasterKey: _expect_master_key,
+    ExpectStoredKeys: _expect_stored_keys,
     PutInstance: _put_instance,
 }
 """What a commit does for each operation."""

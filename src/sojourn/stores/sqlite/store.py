@@ -17,6 +17,7 @@ from sojourn.stores.sqlite import (
     organizations,
     report,
     sessions,
+    templates,
     tickets,
     users,
 )
@@ -39,6 +40,7 @@ _CHANGES: Mapping[type, Callable[..., None]] = {
     **documents.CHANGES,
     **tickets.CHANGES,
     **deposits.CHANGES,
+    **templates.CHANGES,
 }
 
 
@@ -52,6 +54,7 @@ class SqliteStore(
     report.Report,
     tickets.Tickets,
     deposits.Deposits,
+    templates.Templates,
 ):
     """Implements `sojourn.service.ports.Store` on an SQLite file. Several processes may open the same one."""
 

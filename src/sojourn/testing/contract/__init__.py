@@ -27,6 +27,7 @@ _PARTS = (
     "sessions",
     "settling",
     "sweeping",
+    "templates",
     "tickets",
     "touching",
     "users",
@@ -51,6 +52,7 @@ from sojourn.testing.contract.races import RaceContract  # noqa: E402
 from sojourn.testing.contract.sessions import SessionContract  # noqa: E402
 from sojourn.testing.contract.settling import SettlingContract  # noqa: E402
 from sojourn.testing.contract.sweeping import SweepContract  # noqa: E402
+from sojourn.testing.contract.templates import TemplateContract  # noqa: E402
 from sojourn.testing.contract.tickets import TicketContract  # noqa: E402
 from sojourn.testing.contract.touching import TouchContract  # noqa: E402
 from sojourn.testing.contract.users import UserContract  # noqa: E402
@@ -76,6 +78,7 @@ class StoreContract(
     SessionContract,
     SettlingContract,
     SweepContract,
+    TemplateContract,
     TicketContract,
     TouchContract,
     UserContract,

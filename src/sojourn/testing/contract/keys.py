@@ -9,6 +9,7 @@ from sojourn.core.keys import ApiKey, ApiKeyKind, KeyUse, StoredKey
 from sojourn.service.ports import (
     DropStoredKey,
     ExpectMasterKey,
+    ExpectStoredKeys,
     InsertApiKey,
     InsertOnce,
     PutInstance,
@@ -178,6 +179,16 @@ class KeyContract(ContractBase):
             assert list(await store.stored_keys()) == []
             assert await made(store, ExpectMasterKey(stored))
         assert await made(store, ExpectMasterKey("mk_1"), put)
+
+    async def test_stored_keys_are_those_that_are_expected(self, store: Store) -> None:
+        """It is refused when there is one more key or one less than expected, and nothing else is done."""
+        assert await made(store, ExpectStoredKeys(frozenset()))
+        await store.commit([PutStoredKey(make_stored_key(kid)) for kid in ("kid_1", "kid_2")])
+        put = PutStoredKey(make_stored_key("kid_4"))
+        for other in ((), ("kid_1",), ("kid_1", "kid_3"), ("kid_1", "kid_2", "kid_3")):
+            assert not await made(store, ExpectStoredKeys(frozenset(other)), put)
+        assert [key.kid for key in await store.stored_keys()] == ["kid_1", "kid_2"]
+        assert await made(store, ExpectStoredKeys(frozenset({"kid_1", "kid_2"})), put)
 
     async def test_there_is_one_instance(self, store: Store) -> None:
         """None before it is put; putting it again replaces it, whatever its id."""

@@ -59,6 +59,9 @@ WHERE kid = :kid AND state IN ('upcoming', 'current')
 -- name: stored_key_drop
 DELETE FROM stored_keys WHERE kid = ?
 
+-- name: stored_key_kids
+SELECT kid FROM stored_keys
+
 -- name: instance_sealed
 SELECT 1 FROM instance WHERE master_key_id IS ?
 
