@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 FAULTS = Path(__file__).parent / "faults"
-FAULT_MARKERS = ("diskfull", "ioerror", "kill", "powercut", "races", "rotation")
+FAULT_MARKERS = ("clientraces", "diskfull", "ioerror", "kill", "powercut", "races", "rotation")
 
 # Two shared cores make a deadline for one example a matter of luck.
 settings.register_profile("sojourn", deadline=None)

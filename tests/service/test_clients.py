@@ -18,6 +18,7 @@ from sojourn.core.errors import (
     SessionExists,
     UserBanned,
 )
+from sojourn.core.policy import SessionLimitAction
 from sojourn.core.session import Reason, Status
 from sojourn.core.ticket import TicketRefused
 from sojourn.service.clients import Recognised, SignedIn
@@ -258,6 +259,21 @@ async def test_signing_in_again_replaces_ones_own_session(sojourn: Sojourn, cloc
     assert (await sojourn.sessions.get(first.session.id)).status is Status.REPLACED
 
 
+@pytest.mark.parametrize("action", ["deny", "evict_oldest"])
+async def test_signing_in_again_at_the_limit(
+    opening: Opening, clock: ManualClock, action: SessionLimitAction
+) -> None:
+    """The session that is replaced makes the room that the new one needs; no other one has to go."""
+    policy = Policy(max_sessions_per_user=2, session_limit_action=action)
+    async with opening(policy=policy) as sojourn:
+        elsewhere = await sign_in(sojourn)
+        first = await sign_in(sojourn)
+        clock.advance(ms=GRACE_MS)
+        again = await sign_in(sojourn, first.token)
+        assert again.view.live == [again.session]
+        assert (await sojourn.sessions.get(elsewhere.session.id)).live
+
+
 async def test_single_session_mode(opening: Opening) -> None:
     """A client that holds a session takes no other; after its end it does. The application may replace."""
     async with opening(policy=Policy(single_session=True)) as sojourn:
@@ -321,9 +337,9 @@ async def test_s02_an_impersonation_that_ends_elsewhere(
 # What a browser does ---------------------------------------------------------------------------------------
 
 
-async def test_one_session_ends(sojourn: Sojourn) -> None:
-    """Ended it stays on its client, removed it leaves it; the other one is in front then. What is not on the
-    client is not touched, and repeating it changes nothing."""
+async def test_s05_one_session_of_three_ends(sojourn: Sojourn) -> None:
+    """S-05, S-06: exactly that one. Ended it stays on its client, removed it leaves it; another one is in
+    front then. What is not on the client is not touched, and repeating it changes nothing."""
     first = await sign_in(sojourn)
     second = await sign_in(sojourn, first.token, "43")
     third = await sign_in(sojourn, second.token, "44")

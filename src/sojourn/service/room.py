@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -54,14 +54,21 @@ class Room:
         async with lock:
             yield
 
-    async def made_for(self, session: Session, now: int) -> Sequence[Operation]:
-        """The operations that end as many of the user's sessions as must go for this one to be created."""
+    async def made_for(
+        self, session: Session, now: int, *, going: Collection[str] = ()
+    ) -> Sequence[Operation]:
+        """The operations that end as many of the user's sessions as must go for this one to be created,
+        besides those that are `going` anyway."""
         policy = self._context.policy
         if policy.max_sessions_per_user is None or not self.evicts:
             return []
         query = SessionQuery(now=now, user_id=session.user_id, statuses=_LIVE, limit=MAX_SESSIONS + 1)
         page = await self._context.store.sessions(query)
-        live = [lifecycle.settle(held.session, held.cutoffs, now) for held in page.items]
+        live = [
+            lifecycle.settle(held.session, held.cutoffs, now)
+            for held in page.items
+            if held.session.id not in going
+        ]
         excess = len(live) + 1 - policy.max_sessions_per_user
         if excess <= 0:
             return []

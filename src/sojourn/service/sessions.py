@@ -332,7 +332,8 @@ class Sessions:
             operations.append(placing.on_new_client(session, now, place))
         else:
             operations += await placing.on_client(self._context, session, client_id, now, place)
-        operations += await self._room.made_for(session, now)
+        going = {o.session.id for o in operations if isinstance(o, UpdateSession)}
+        operations += await self._room.made_for(session, now, going=going)
         operations.append(InsertSession(session, at_most=self._context.policy.max_sessions_per_user))
         operations += choosing.guard(session)
         operations.append(self._context.session_event(session, BY_STATUS[session.status], now))
