@@ -21,6 +21,7 @@ import apsw
 from benchmarks.servers import SECRET_KEY
 from sojourn.config import Config
 from sojourn.core import lifecycle
+from sojourn.core.client import Client
 from sojourn.core.directory import User
 from sojourn.core.events import EventType, of_session
 from sojourn.core.ids import Prefix
@@ -143,12 +144,17 @@ def _sessions(users: list[str], count: int, *, first_day: int) -> Iterator[Sessi
         )
 
 
+def _client(session: Session) -> Client:
+    at = session.created_at
+    return Client(id=session.client_id, created_at=at, updated_at=at, last_active_session_id=session.id)
+
+
 def _insert(connection: apsw.Connection, sessions: list[Session]) -> None:
     entropy = SystemEntropy()
     with connection:
         connection.executemany(
             _SQL["client_insert"],
-            ((s.client_id, s.created_at, s.created_at, s.id, None, 1) for s in sessions),
+            (rows.client_values(_client(s)) for s in sessions),
         )
         connection.executemany(_SQL["session_insert"], map(rows.session_values, sessions))
         connection.executemany(
