@@ -9,7 +9,7 @@ SOJOURN_AUTHENTICATOR = verifier        # the object, or the dotted path to it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from functools import wraps
 from http.cookies import Morsel
 from typing import Any, Unpack, cast
@@ -147,5 +147,5 @@ class _Line(Morsel[str]):
 
     line = ""
 
-    def output(self, attrs: list[str] | None = None, header: str = "Set-Cookie:") -> str:
+    def output(self, attrs: Container[str] | None = None, header: str = "Set-Cookie:") -> str:
         return f"{header} {self.line}".strip()
