@@ -47,6 +47,7 @@ def test_every_setting_has_a_variable() -> None:
         "SOJOURN_TOKEN_VERSION": "1",
         "SOJOURN_SIGNING_KEY_PUBLISH_SECONDS": "900",
         "SOJOURN_SIGNING_KEY_MAX_AGE_DAYS": "90",
+        "SOJOURN_REVOCATION_HORIZON_SECONDS": "3600",
         "SOJOURN_MIGRATE": "false",
         "SOJOURN_SWEEP": "0",
         "SOJOURN_SWEEP_INTERVAL_SECONDS": "2.5",

@@ -89,6 +89,7 @@ async def test_the_public_members_of_a_sojourn() -> None:
     async with sojourn.Sojourn.open(config=config) as made:
         public = {name for name in dir(made) if not name.startswith("_")}
     assert public == SERVICES | {
+        "feed",
         "instance",
         "issuer",
         "new_secret_key",

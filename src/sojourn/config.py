@@ -51,6 +51,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long a new signing key is published before it signs."""
     signing_key_max_age_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """At what age a signing key is replaced by itself; None: never."""
+    revocation_horizon_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] | None = None
+    """How old a token can be that the revocation feed still speaks of; None: the policy's token lifetime."""
     migrate: bool = True
     """Bring an empty or older database up to date when it is opened."""
     sweep: bool = True

@@ -25,6 +25,7 @@ from sojourn.service.doctor import Doctor
 from sojourn.service.end_links import EndLinks
 from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
+from sojourn.service.feed import Feed
 from sojourn.service.handshakes import Handshakes
 from sojourn.service.held_ring import HeldRing
 from sojourn.service.history import History
@@ -71,6 +72,7 @@ class Sojourn:
         settings: TokenSettings,
         endings: Endings,
         sweeper: Sweeper,
+        feed: Feed,
         places: Places | None = None,
     ) -> None:
         self._context = context
@@ -117,6 +119,7 @@ class Sojourn:
         self.api_keys = api_keys
         self.keys = keys
         self.events = EventLog(context)
+        self.feed = feed
         self.endings = endings
         self.doctor = Doctor(context, api_keys, held)
         self.sweeper = sweeper
@@ -178,6 +181,7 @@ class Sojourn:
                 for task in background:
                     task.cancel()
                 await asyncio.gather(*background, return_exceptions=True)
+                await sojourn.feed.close()
                 await sojourn.tokens.settle()
         finally:
             await store.close()
@@ -217,6 +221,7 @@ class Sojourn:
                 issuer=settings.issuer or f"https://{host}", version=settings.token_version
             ),
             endings=endings,
+            feed=Feed(context, held, horizon_seconds=settings.revocation_horizon_seconds),
             sweeper=Sweeper(context, endings, keys=keys, interval_seconds=settings.sweep_interval_seconds),
             places=places,
         )

@@ -148,6 +148,31 @@ class SkipsInSilence(MemoryStore):
         return await super().events(after, limit)
 
 
+@breaks("test_a_position_so_far_back")
+class StepsBackTooFar(MemoryStore):
+    """One event more lies behind the position than was asked for."""
+
+    async def position_back(self, count: int) -> str:
+        return await super().position_back(count + 1)
+
+
+@breaks("test_a_commit_wakes_whoever_waits")
+class SleepsOn(MemoryStore):
+    """Only the time wakes whoever waits."""
+
+    async def wait_for_commit(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@breaks("test_the_last_cutoff_of_a_user")
+class LooksAtTheUsersOwn(MemoryStore):
+    """A cutoff of the instance is none of the user's."""
+
+    async def last_cutoff_at(self, user_id: str) -> int:
+        cutoffs = self._tables.cutoffs.get((SubjectKind.USER, user_id), ())
+        return max((cutoff.at for cutoff in cutoffs), default=0)
+
+
 # Keeping house ---------------------------------------------------------------------------------------------
 
 

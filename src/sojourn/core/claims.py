@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sojourn.core.directory import Membership, Organization
+from sojourn.core.revocations import not_before_seconds
 from sojourn.core.session import Session
 
 NOT_BEFORE_LEEWAY_SECONDS = 10
@@ -55,6 +56,23 @@ def session_claims(
     if organization is not None:
         claims.update(_organization_v2(organization) if version == 2 else _organization_v1(organization))
     return claims
+
+
+def issued_seconds(
+    now_seconds: int, cutoff_at: int, session: Session, organization: ActiveOrganization | None
+) -> int:
+    """The `iat` of a token made now: a second ahead where this second has seen a cutoff (`cutoff_at`, Unix
+    ms, 0 for none) or a change of what the token says.
+
+    Verifiers who have heard of it refuse whatever was issued in that second, as it may be older; the token of
+    the next sign-in has to come after it (RELIABILITY T-25).
+    """
+    changes = [(session.created_at, session.updated_at)]
+    if organization is not None:
+        group, member = organization.organization, organization.membership
+        changes += [(group.created_at, group.updated_at), (member.created_at, member.updated_at)]
+    latest = max(cutoff_at, *(updated for created, updated in changes if updated > created), 0)
+    return now_seconds + (not_before_seconds(latest) >= now_seconds)
 
 
 def _age(verified_at: int | None, now_seconds: int) -> int:

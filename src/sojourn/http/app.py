@@ -19,6 +19,7 @@ from sojourn.http.own import OPERATIONS as OWN
 from sojourn.http.own.end_links import PAGES
 from sojourn.http.problems import Problem
 from sojourn.http.routes import Call, Operation, Table
+from sojourn.http.streaming import STOP, Stream
 from sojourn.http.versions import version_of
 from sojourn.runtime import Sojourn
 from sojourn.service.context import Once, request_id
@@ -39,6 +40,8 @@ _log = logging.getLogger("sojourn.http")
 _JSON = b"application/json"
 """Exactly so: @clerk/backend compares with `===` (wire/backend-api.md section 0)."""
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
+_UNBUFFERED = (b"x-accel-buffering", b"no")
+"""nginx passes a stream on as it comes."""
 _LENGTH_DIGITS = 12
 _MAX_IDEMPOTENCY_KEY = 255
 
@@ -57,16 +60,22 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event of ASGI 3."""
         if scope["type"] == "lifespan":
-            return await self._lifespan(receive, send)
+            return await self._lifespan(scope, receive, send)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
         trace = f"{self._random_bits(128):032x}"
         token = request_id.set(trace)
         status, extra, cache, media, body, errors = 200, (), b"no-store", _JSON, b"", None
+        stream: Stream | None = None
         try:
             operation, payload = await self._answer(scope, receive)
-            body = payload if type(payload) is bytes else wire.encode(payload)
             cache, media, extra = operation.cache, operation.media, operation.headers
+            if type(payload) is bytes:
+                body = payload
+            elif type(payload) is Stream:
+                stream, media = payload, payload.media
+            else:
+                body = wire.encode(payload)
             if type(payload) is wire.Warned:
                 extra = (*extra, payload.header)
         except Problem as problem:
@@ -89,7 +98,7 @@ class App:
         request_id.reset(token)
         headers = [
             (b"content-type", media),
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % len(body)) if stream is None else _UNBUFFERED,
             (b"cache-control", cache),
             _NOSNIFF,
             (b"clerk-trace-id", trace.encode()),
@@ -98,6 +107,8 @@ class App:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s %s %d", scope["method"], scope["path"], status, extra={"request_id": trace})
         await send({"type": "http.response.start", "status": status, "headers": headers})
+        if stream is not None:
+            return await stream.run(scope, receive, send)
         await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Operation, object]:
@@ -129,9 +140,11 @@ class App:
         once = None
         if operation.creates and key is not None and (given := headers.get(b"idempotency-key")) is not None:
             once = _once(key, given, method, raw_path, body)
-        return operation, await operation.handler(Call(sojourn, parameters, query, body, version, key, once))
+        return operation, await operation.handler(
+            Call(sojourn, parameters, query, body, version, key, once, headers)
+        )
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         opened: Any = None
         while True:
             message = await receive()
@@ -140,6 +153,8 @@ class App:
                     if self._opener is not None:
                         opened = self._opener()
                         self._sojourn = await opened.__aenter__()
+                    if self._sojourn is not None and "state" in scope:
+                        scope["state"][STOP] = self._sojourn.feed.stop
                 except SojournError as error:
                     _log.error("cannot start: %s", error.detail)
                     await send({"type": "lifespan.startup.failed", "message": error.detail})

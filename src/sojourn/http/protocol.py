@@ -7,6 +7,10 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sojourn.http.streaming import ABORT, STOP
+
+_HELD_BYTES = 32 * 1024
+
 
 class JoiningProtocol(HttpToolsProtocol):
     """uvicorn's protocol over a transport that sends what is written in one turn of the event loop as one.
@@ -18,6 +22,20 @@ class JoiningProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # uvloop's transports derive from none of asyncio's
         """As asyncio says."""
         super().connection_made(cast(asyncio.Transport, JoinedTransport(transport, self.loop)))
+        # A stream that nobody reads holds no more than this.
+        transport.set_write_buffer_limits(high=_HELD_BYTES)
+
+    def on_message_begin(self) -> None:
+        """As uvicorn says; a stream whose caller does not keep up may cut the connection off."""
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: self.transport.abort}  # pyright: ignore[reportGeneralTypeIssues, reportArgumentType]
+
+    def shutdown(self) -> None:
+        """As uvicorn says, at the beginning of a graceful stop; streams would go on for ever."""
+        super().shutdown()
+        stop = self.app_state.get(STOP)
+        if stop is not None:
+            stop()
 
 
 class JoinedTransport:

@@ -36,6 +36,7 @@ class Call:
     version: Version
     key: ApiKey | None
     once: Once | None = None
+    headers: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
 
     @property
     def id(self) -> str:
@@ -89,7 +90,8 @@ class Operation:
     cache: bytes = b"no-store"
     """The Cache-Control of a success."""
     media: bytes = b"application/json"
-    """The Content-Type of a success. A handler that answers with bytes has encoded them itself."""
+    """The Content-Type of a success. A handler that answers with bytes has encoded them itself; one that
+    answers with a Stream says what it is."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """More headers of a success."""
 

@@ -58,3 +58,30 @@ def cut(
         note=note,
     )
     return [InsertCutoff(cutoff), event]
+
+
+async def commit(context: Context, operations: Sequence[Operation]) -> None:
+    """Commit operations so that the not-before of a cutoff among them holds for every token that it ends.
+
+    A verifier knows a token by the second of its `iat` alone. Until the commit is done another process may
+    sign for a session that it ends; where that took into another second than the one that the cutoff names,
+    the sessions are cut off once more, with the second of now (adr/0018-revocation-feed.md).
+    """
+    await context.store.commit(operations)
+    cutoff = next((one.cutoff for one in operations if isinstance(one, InsertCutoff)), None)
+    # Of a client the feed names the sessions, not an instant.
+    if cutoff is None or cutoff.kind is SubjectKind.CLIENT:
+        return
+    now = context.clock.now()
+    if now // 1000 > cutoff.at // 1000:
+        again = cut(
+            context,
+            cutoff.kind,
+            cutoff.subject,
+            now,
+            reason=cutoff.reason,
+            note=cutoff.note,
+            spared=cutoff.spared,
+            instigator=cutoff.instigator,
+        )
+        await context.store.commit(again)

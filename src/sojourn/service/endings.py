@@ -15,6 +15,7 @@ from sojourn.core.events import BY_STATUS
 from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind, Trigger
 from sojourn.core.session import Instigator, Reason, Session, Status
+from sojourn.service import cutoffs
 from sojourn.service.context import ATTEMPTS, Context, check_page
 from sojourn.service.cutoffs import cut
 from sojourn.service.filters import SessionFilter, comes_from
@@ -111,13 +112,14 @@ class Endings:
             created_at=now,
             updated_at=now,
         )
-        operations: list[Operation] = []
         if subject := await self._subject(given):
             ending = replace(ending, state="done", method="cutoff", before=None)
-            operations += cut(self._context, *subject, now, note=note)
-        elif not ending.before:
-            ending = replace(ending, state="done", before=None)
-        await self._context.store.commit([*operations, _put(ending)])
+            ends = cut(self._context, *subject, now, note=note)
+            await cutoffs.commit(self._context, [*ends, _put(ending)])
+        else:
+            if not ending.before:
+                ending = replace(ending, state="done", before=None)
+            await self._context.store.commit([_put(ending)])
         self._begun.set()
         return replace(ending, version=1)
 

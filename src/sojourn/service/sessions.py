@@ -19,7 +19,7 @@ from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind, Trigger
 from sojourn.core.policy import Limits
 from sojourn.core.session import Activity, Actor, Instigator, Session, Status
-from sojourn.service import choosing, devices, placing, refusals
+from sojourn.service import choosing, cutoffs, devices, placing, refusals
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
 from sojourn.service.filters import SessionFilter, comes_from
@@ -285,16 +285,16 @@ class Sessions:
         if except_session_id is not None and (await self.get(except_session_id)).user_id != user_id:
             raise NotFound("session of this user", except_session_id)
         now = self._context.clock.now()
-        await self._context.store.commit(
-            cut(self._context, SubjectKind.USER, user_id, now, note=note, spared=except_session_id)
-        )
+        ends = cut(self._context, SubjectKind.USER, user_id, now, note=note, spared=except_session_id)
+        await cutoffs.commit(self._context, ends)
 
     async def revoke_all(self, *, note: str | None = None) -> None:
         """End every session of the instance in one step, however many there are."""
         now = self._context.clock.now()
         instance = await self._context.store.instance()
         subject = instance.id if instance else ""
-        await self._context.store.commit(cut(self._context, SubjectKind.INSTANCE, subject, now, note=note))
+        ends = cut(self._context, SubjectKind.INSTANCE, subject, now, note=note)
+        await cutoffs.commit(self._context, ends)
 
     async def attest(self, session_id: str, *, first: bool = False, second: bool = False) -> Session:
         """Record that the application has just verified a first or a second factor of the user, for whoever

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sojourn.core import lifecycle
-from sojourn.core.claims import ActiveOrganization, session_claims
+from sojourn.core.claims import ActiveOrganization, issued_seconds, session_claims
 from sojourn.core.errors import Invalid, InvalidSessionToken, NotFound, SojournError, Unavailable
 from sojourn.core.policy import MAX_SECONDS
 from sojourn.core.session import Session, Status
@@ -21,6 +21,9 @@ from sojourn.tokens import jws
 from sojourn.tokens.custom_keys import sign_custom
 
 _log = logging.getLogger("sojourn.tokens")
+_YOUNG_MS = 5_000
+"""Only a session as young as this can have been made in the second of a cutoff that does not cover it, the
+difference of two processes' clocks included; only for these it is looked up."""
 _JTI_BYTES = 10
 """80 bits, 20 hex digits, as the published tokens have."""
 
@@ -68,10 +71,15 @@ class Tokens:
         if expires_in_seconds is not None and not 1 <= expires_in_seconds <= MAX_SECONDS:
             raise Invalid("expires_in_seconds", f"expires_in_seconds must be from 1 to {MAX_SECONDS}.")
         for _ in range(ATTEMPTS):
+            # Before anything is read: no `iat` is later than the state that it was signed for.
+            seconds = self._context.clock.wall() // 1000
             held = await self._context.store.session(session_id)
+            now, cutoff_at = self._context.clock.now(), 0
+            if held is not None and now - held.session.created_at < _YOUNG_MS:
+                cutoff_at = await self._context.store.last_cutoff_at(held.session.user_id)
+                held = await self._context.store.session(session_id)
             if held is None:
                 raise NotFound("session", session_id)
-            now = self._context.clock.now()
             session = lifecycle.settle(held.session, held.cutoffs, now)
             shape = await self._shape(session, template) if session.live else None
             organization = None
@@ -87,6 +95,7 @@ class Tokens:
                 organization,
                 expires_in_seconds=expires_in_seconds,
                 origin=origin,
+                now_seconds=issued_seconds(seconds, cutoff_at, session, organization),
             )
             # No await between the read and the signature: no end of the session can be acknowledged in
             # between by this process (adr/0006-signing-in-the-loop.md).
@@ -150,9 +159,9 @@ class Tokens:
         *,
         expires_in_seconds: int | None,
         origin: str | None,
+        now_seconds: int,
     ) -> dict[str, object]:
         """The claims of a token by a template, or of a session token with the template's before its own."""
-        now_seconds = self._context.clock.wall() // 1000
         jti = self._context.entropy.bytes(_JTI_BYTES).hex()
         if made_by is not None:
             return template_claims(

@@ -12,6 +12,7 @@ from sojourn.core.ids import Prefix
 from sojourn.core.lifecycle import SubjectKind
 from sojourn.core.metadata import merge
 from sojourn.core.session import Reason
+from sojourn.service import cutoffs
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
 from sojourn.service.ports import (
@@ -256,7 +257,7 @@ class Users:
             self._context.event(EventType.USER_DELETED, now, user_id=user_id),
         ]
         try:
-            await self._context.store.commit(operations)
+            await cutoffs.commit(self._context, operations)
         except Refused:
             raise NotFound("user", user_id) from None
 
@@ -330,7 +331,7 @@ class Users:
             operations: list[Operation] = [UpdateUser(user=changed, expected_version=user.version)]
             operations += [*also(now), self._context.event(kind, now, user_id=user_id)]
             try:
-                await self._context.store.commit(operations)
+                await cutoffs.commit(self._context, operations)
             except Refused as refused:
                 if refused.why == Refused.IDENTIFIER_TAKEN:
                     raise _taken(refused) from None

@@ -1,6 +1,6 @@
 """What the compatible API lacks, under /sojourn/v1: the same keys, the same form of errors, additive only."""
 
-from sojourn.http.own import end_links, endings, policy, sessions, users
+from sojourn.http.own import end_links, endings, policy, revocations, sessions, users
 
 OPERATIONS = (
     *sessions.OPERATIONS,
@@ -8,4 +8,5 @@ OPERATIONS = (
     *endings.OPERATIONS,
     *end_links.OPERATIONS,
     *policy.OPERATIONS,
+    *revocations.OPERATIONS,
 )

@@ -56,6 +56,16 @@ class LogStore(Protocol):
         """The position behind the newest event."""
         ...
 
+    async def position_back(self, count: int) -> str:
+        """The position that has the newest `count` events behind it, or all that are kept where they are
+        fewer: for a reader that begins with the last ones."""
+        ...
+
+    async def wait_for_commit(self, seconds: float) -> None:
+        """Until something has been committed through this very store, at most so long. Nothing more than a
+        hint to read now: other processes commit too, and it may return for no reason."""
+        ...
+
     async def once(self, digest: bytes) -> InsertOnce | None:
         """What was done under an idempotency key."""
         ...

@@ -179,6 +179,10 @@ class SessionStore(Protocol):
         """One step through the sessions that a walk describes, each with its cutoffs."""
         ...
 
+    async def last_cutoff_at(self, user_id: str) -> int:
+        """The latest `at` of the cutoffs of a user and of the instance, whomever they cover; 0 for none."""
+        ...
+
     async def client(self, client_id: str) -> Client | None:
         """One client."""
         ...

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sojourn.core.errors import PositionLost, clip
 from sojourn.core.events import Event
 from sojourn.service.ports import AppendEvent, EventPage, InsertOnce, Refused
+from sojourn.stores.bell import Bell
 from sojourn.stores.memory.tables import Change, Tables
 
 _POSITION = re.compile(r"(.+)\.(0|[1-9][0-9]{0,18})", re.DOTALL)
@@ -19,6 +20,7 @@ class Log:
     """The verbs for the log."""
 
     _tables: Tables
+    _bell: Bell
 
     async def events(self, after: str | None, limit: int) -> EventPage:
         """As the port says."""
@@ -34,6 +36,15 @@ class Log:
     async def end_of_events(self) -> str:
         """As the port says."""
         return self._position(self._tables.given.get("event", 0))
+
+    async def position_back(self, count: int) -> str:
+        """As the port says."""
+        newest = self._tables.given.get("event", 0)
+        return self._position(newest - min(count, len(self._tables.events)))
+
+    async def wait_for_commit(self, seconds: float) -> None:
+        """As the port says."""
+        await self._bell.wait(seconds)
 
     async def once(self, digest: bytes) -> InsertOnce | None:
         """As the port says."""

@@ -63,6 +63,13 @@ class Sessions:
             return WalkStep(items, items[-1].session.sequence)
         return WalkStep(items, looked_at[-1].session.sequence if len(looked_at) == walk.window else None)
 
+    async def last_cutoff_at(self, user_id: str) -> int:
+        """As the port says."""
+        subjects = ((SubjectKind.USER, user_id), (SubjectKind.INSTANCE, ""))
+        found = (self._tables.cutoffs.get(subject) for subject in subjects)
+        # A later one is never before an earlier one.
+        return max((cutoffs[-1].at for cutoffs in found if cutoffs), default=0)
+
     async def client(self, client_id: str) -> Client | None:
         """As the port says."""
         return self._tables.clients.get(client_id)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from sojourn.service.ports import Operation
+from sojourn.stores.bell import Bell
 from sojourn.stores.memory import (
     deposits,
     documents,
@@ -55,6 +56,7 @@ class MemoryStore(
 
     def __init__(self) -> None:
         self._tables = Tables()
+        self._bell = Bell()
 
     async def commit(self, operations: Sequence[Operation]) -> None:
         """As the port says."""
@@ -66,6 +68,7 @@ class MemoryStore(
         except BaseException:
             journal.undo()
             raise
+        self._bell.ring()
 
     async def purge(self, *, ended_before: int, events_before: int, once_before: int, limit: int) -> int:
         """As the port says. Events go from the oldest on, so that what is left has no gap."""

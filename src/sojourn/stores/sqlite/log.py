@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sojourn.core.errors import PositionLost, clip
 from sojourn.core.events import Event
 from sojourn.service.ports import AppendEvent, EventPage, InsertOnce
+from sojourn.stores.bell import Bell
 from sojourn.stores.sql import queries
 from sojourn.stores.sql.rows.log import event_of, event_values, once_of
 from sojourn.stores.sqlite.changes import Change
@@ -24,6 +25,18 @@ class Log:
     """The verbs for the log."""
 
     _reads: Reads
+    _bell: Bell
+
+    async def position_back(self, count: int) -> str:
+        """As the port says."""
+        epoch, newest = (await self._reads.point(_SQL["event_bounds"]))[0]
+        (oldest,) = (await self._reads.point(_SQL["event_oldest"]))[0]
+        kept = newest if oldest is None else oldest - 1
+        return f"{_NO_EPOCH if epoch is None else epoch}.{max(newest - count, kept)}"
+
+    async def wait_for_commit(self, seconds: float) -> None:
+        """As the port says."""
+        await self._bell.wait(seconds)
 
     async def once(self, digest: bytes) -> InsertOnce | None:
         """As the port says."""

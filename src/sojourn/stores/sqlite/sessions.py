@@ -60,6 +60,10 @@ class Sessions:
         """As the port says."""
         return await self._reads.walk(walk)
 
+    async def last_cutoff_at(self, user_id: str) -> int:
+        """As the port says."""
+        return (await self._reads.point(_SQL["cutoff_last_at"], (user_id,)))[0][0]
+
     async def client(self, client_id: str) -> Client | None:
         """As the port says."""
         found = await self._reads.point(_SQL["client_get"], (client_id,))

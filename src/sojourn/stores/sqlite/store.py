@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import closing
 
 from sojourn.service.ports import Operation
+from sojourn.stores.bell import Bell
 from sojourn.stores.sqlite import (
     deposits,
     documents,
@@ -66,6 +67,7 @@ class SqliteStore(
         self._change = Change(writer)
         self._reads = Reads(near, far, reading)
         self._housekeeping = Housekeeping(writer, self._reads, self._writer)
+        self._bell = Bell()
         self._closed = False
 
     @classmethod
@@ -124,6 +126,7 @@ class SqliteStore(
         """As the port says."""
         long = any(type(operation) in organizations.LONG for operation in operations)
         await self._writer.run(lambda: self._apply(operations), long=long)
+        self._bell.ring()
 
     def _apply(self, operations: Sequence[Operation]) -> None:
         for operation in operations:

@@ -194,3 +194,17 @@ class CutoffContract(ContractBase):
         assert not await update(store, late.session, end(late.session, Status.ENDED, at=NOW + 10))
         assert await update(store, late.session, settle(late.session, late.cutoffs, NOW))
         assert (await stored(store, "sess_b")).status is Status.REVOKED
+
+    async def test_the_last_cutoff_of_a_user(self, store: Store) -> None:
+        """It is the latest of the user's own and of the instance's, whether it covers a session or not, and
+        nobody else's."""
+        assert await store.last_cutoff_at("user_a") == 0
+        await cut(store, SubjectKind.USER, subject="user_a", at=NOW)
+        await cut(store, SubjectKind.USER, subject="user_a", at=NOW + 7, spared="sess_a")
+        await cut(store, SubjectKind.CLIENT, subject="user_b", at=NOW + 9)
+        assert (await store.last_cutoff_at("user_a"), await store.last_cutoff_at("user_b")) == (NOW + 7, 0)
+        await cut(store, SubjectKind.INSTANCE, at=NOW + 5)
+        assert (await store.last_cutoff_at("user_a"), await store.last_cutoff_at("user_b")) == (
+            NOW + 7,
+            NOW + 5,
+        )

@@ -256,3 +256,27 @@ class LogContract(ContractBase):
             assert gone <= 3
             left.append(await event_ids(store))
         assert left == [["evt_3", "evt_4", "evt_5", "evt_6"], ["evt_6"], []]
+
+    async def test_a_position_so_far_back(self, store: Store) -> None:
+        """Exactly so many events lie behind it, or all that are kept where they are fewer."""
+        await seed(store)
+        assert await store.position_back(5) == await store.end_of_events()
+        await log(store, "evt_1", "evt_2", at=NOW - 1)
+        await log(store, "evt_3", "evt_4", "evt_5", at=NOW)
+        assert await event_ids(store, await store.position_back(2)) == ["evt_4", "evt_5"]
+        assert await store.position_back(0) == await store.end_of_events()
+        assert len(await event_ids(store, await store.position_back(99))) == 5
+        await purge_events(store, NOW)
+        assert await event_ids(store, await store.position_back(4)) == ["evt_3", "evt_4", "evt_5"]
+        await purge_events(store, NOW + 1)
+        assert await store.position_back(4) == await store.end_of_events()
+
+    async def test_a_commit_wakes_whoever_waits(self, store: Store) -> None:
+        """Who waits for a commit is woken by one, long before the time is over; without one, by the time."""
+        await seed(store)
+        await store.wait_for_commit(0.001)
+        waiting = [asyncio.create_task(store.wait_for_commit(3600)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await log(store, "evt_1")
+        async with asyncio.timeout(5):
+            await asyncio.gather(*waiting)

@@ -16,6 +16,9 @@ SELECT {event_columns} FROM events WHERE session_id = ? ORDER BY position DESC L
 -- name: event_page
 SELECT {event_columns} FROM events WHERE position > ? ORDER BY position LIMIT ?
 
+-- name: event_oldest
+SELECT min(position) FROM events
+
 -- The epoch and the newest position ever given; SQLite keeps the latter, in the same transaction.
 -- name: event_bounds
 SELECT

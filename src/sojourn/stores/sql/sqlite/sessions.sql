@@ -126,6 +126,12 @@ VALUES (
         SELECT at FROM cutoffs WHERE scope = :scope AND kind = :kind ORDER BY sequence DESC, id DESC LIMIT 1), :at)),
     :status, :reason, :instigator, :note, :spared)
 
+-- name: cutoff_last_at
+SELECT max(
+    ifnull((SELECT at FROM cutoffs WHERE scope = ? AND kind = 'user' ORDER BY sequence DESC, id DESC LIMIT 1), 0),
+    ifnull((SELECT at FROM cutoffs WHERE scope = 'instance' AND kind = 'instance'
+        ORDER BY sequence DESC, id DESC LIMIT 1), 0))
+
 -- A walk looks at a window of sessions: all, a user's or a client's. Its WHERE is put together in reads.py.
 -- name: walk_window
 SELECT s.seq FROM sessions AS s WHERE s.seq < :before

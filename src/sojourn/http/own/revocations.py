@@ -1,0 +1,52 @@
+"""The revocation feed, for verifiers."""
+
+from __future__ import annotations
+
+from sojourn.http.parameters import Integer, Text
+from sojourn.http.routes import VERIFIER, Call, Operation
+from sojourn.http.shapes.revocations import RevocationPage
+from sojourn.http.streaming import Stream
+from sojourn.service.feed import DEFAULT_LEASE_MS
+
+_AFTER = Text("after", "Where to go on: the id of the last event, or its header `Last-Event-ID`.")
+_WAIT = Integer(
+    "wait", "How long a page may wait for something new, in seconds.", default=0, least=0, most=30
+)
+_LEASE = Integer(
+    "lease_ms",
+    "How long the verifier accepts tokens without a word of the feed, in ms; `reach=wait` counts on it.",
+    default=DEFAULT_LEASE_MS,
+    least=0,
+    most=60_000,
+)
+_EVENTS = b"text/event-stream"
+
+
+async def read_revocations(call: Call) -> object:
+    """Read what was revoked: a page or, for `Accept: text/event-stream`, events without end.
+
+    The events are `hello`, `revocations` and `heartbeat`, with the members of a page as their data; see
+    docs/revocation.md.
+    """
+    query = call.query()
+    last = call.headers.get(b"last-event-id")
+    after = _AFTER.of(query) or (last.decode("latin-1") if last else None)
+    wait, lease_ms = _WAIT.of(query), _LEASE.of(query)
+    key_id = None if call.key is None else call.key.id
+    if _EVENTS not in call.headers.get(b"accept", b""):
+        return await call.sojourn.feed.page(after, wait_seconds=wait, key_id=key_id)
+    chunks = call.sojourn.feed.stream(after, key_id=key_id, lease_ms=lease_ms)
+    return Stream(await anext(chunks), chunks, _EVENTS)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/sojourn/v1/revocations",
+        name="ReadRevocations",
+        handler=read_revocations,
+        keys=VERIFIER,
+        query=(_AFTER, _WAIT, _LEASE),
+        answer=RevocationPage,
+    ),
+)
