@@ -23,6 +23,7 @@ from sojourn.core.events import Event, EventType
 from sojourn.core.revocations import Revocation, RevocationKind
 from sojourn.core.session import Status
 from sojourn.service.context import PAGE_LIMIT, Context
+from sojourn.service.feed_messages import event_of, number_of, page_of
 from sojourn.service.held_ring import HeldRing
 from sojourn.service.ports import EventPage, SessionQuery
 from sojourn.tokens.keyring import SKEW_MS, KeyState
@@ -36,7 +37,6 @@ DEFAULT_LEASE_MS = 2000
 _LINGER_SECONDS = 60.0
 """How long the log is followed on when nobody listens any more."""
 _FIRST_LOOK = 1000
-_DIGITS = 19
 _PIECE_BYTES = 16 * 1024
 """Batches that go out in one piece: with what the transport holds, far under 64 KiB a subscriber."""
 _PAGE_BYTES = 256 * 1024
@@ -107,7 +107,7 @@ class Feed:
         try:
             hello, resumed = await self.hello(one, after)
             one.position = resumed
-            yield _event("hello", None, hello)
+            yield event_of("hello", None, hello)
             while not (one.closed or self._stopping):
                 one.woken.clear()
                 async for piece in self._due(one):
@@ -142,10 +142,10 @@ class Feed:
             size = 0
             for batch in self._behind(position):
                 if size and size + len(batch.data) > _PAGE_BYTES:
-                    return _page(hello, batches, None)
+                    return page_of(hello, batches, None)
                 batches.append(msgspec.Raw(batch.data))
                 size += len(batch.data)
-            return _page(hello, batches, msgspec.Raw(self.heartbeat()))
+            return page_of(hello, batches, msgspec.Raw(self.heartbeat()))
         finally:
             self.leave(one)
 
@@ -181,37 +181,34 @@ class Feed:
 
     async def hello(self, one: Subscriber, after: str | None) -> tuple[bytes, int]:
         """How a stream begins, and from which position of the log on."""
-        number = -1 if after is None else _number(after, self._epoch)
+        number = -1 if after is None else number_of(after, self._epoch)
         resumed = self._start <= number <= self._position
         withdrawn = [e.kid for e in self._held.ring.entries if e.state is KeyState.WITHDRAWN]
         position = number if resumed else self._start
-        text = _encode(
-            {
-                "epoch": self._epoch,
-                "position": position,
-                "resumed": resumed,
-                "subscription": one.id,
-                "clock": _ms(one.opened_at),
-                "horizon_ms": self.horizon_ms,
-                "heartbeat_ms": round(HEARTBEAT_SECONDS * 1000),
-                "withdrawn_kids": withdrawn,
-            }
-        )
-        return text, position
+        told = {
+            "epoch": self._epoch,
+            "position": position,
+            "resumed": resumed,
+            "subscription": one.id,
+            "clock": _ms(one.opened_at),
+            "horizon_ms": self.horizon_ms,
+            "heartbeat_ms": round(HEARTBEAT_SECONDS * 1000),
+            "withdrawn_kids": withdrawn,
+        }
+        return _encode(told), position
 
     def heartbeat(self) -> bytes:
         """That everything committed up to `clock`, on this process's monotonic clock (ms), is in the log up
         to `position`."""
-        return _encode(
-            {
-                "from": self._ring[-1].position if self._ring else self._start,
-                "position": self._position,
-                "clock": _ms(self._checked),
-                "at": self._context.clock.now(),
-                "horizon_ms": self.horizon_ms,
-                "acknowledge": self._asked > 0,
-            }
-        )
+        told = {
+            "from": self._ring[-1].position if self._ring else self._start,
+            "position": self._position,
+            "clock": _ms(self._checked),
+            "at": self._context.clock.now(),
+            "horizon_ms": self.horizon_ms,
+            "acknowledge": self._asked > 0,
+        }
+        return _encode(told)
 
     async def _due(self, one: Subscriber) -> AsyncGenerator[bytes]:
         """What a subscriber has not been told yet."""
@@ -221,7 +218,7 @@ class Feed:
             for batch in batches:
                 if size and size + len(batch.data) > _PIECE_BYTES:
                     break
-                piece.append(_event("revocations", f"{self._epoch}.{batch.position}", batch.data))
+                piece.append(event_of("revocations", f"{self._epoch}.{batch.position}", batch.data))
                 size += len(batch.data)
                 one.position = batch.position
             yield b"".join(piece)
@@ -230,7 +227,7 @@ class Feed:
         if now - one.beat_at >= HEARTBEAT_SECONDS * 0.9 or asked:
             one.beat_at = now
             one.position = self._position
-            yield _event("heartbeat", f"{self._epoch}.{self._position}", self.heartbeat())
+            yield event_of("heartbeat", f"{self._epoch}.{self._position}", self.heartbeat())
 
     def _behind(self, position: int) -> Sequence[Batch]:
         first = bisect_right(self._ring, position, key=lambda batch: batch.position)
@@ -385,28 +382,6 @@ class Feed:
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.gather(self._follower, return_exceptions=True)
-
-
-def _page(hello: bytes, batches: Sequence[msgspec.Raw], heartbeat: msgspec.Raw | None) -> dict[str, object]:
-    return {
-        "object": "revocation_page",
-        "hello": msgspec.Raw(hello),
-        "batches": batches,
-        "heartbeat": heartbeat,
-    }
-
-
-def _event(name: str, position: str | None, data: bytes) -> bytes:
-    """One server-sent event. JSON has no line breaks, so it is one line of data."""
-    head = f"event: {name}\n" if position is None else f"id: {position}\nevent: {name}\n"
-    return b"%sdata: %s\n\n" % (head.encode(), data)
-
-
-def _number(position: str, epoch: str) -> int:
-    """The place of a position in the log, -1 for one of another epoch and for what is none."""
-    given, _, number = position.rpartition(".")
-    known = given == epoch and number.isascii() and number.isdigit() and len(number) < _DIGITS
-    return int(number) if known else -1
 
 
 def _logged_at(event: Event) -> int:

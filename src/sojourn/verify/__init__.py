@@ -3,6 +3,8 @@
 Loads no store, no web framework and, beside the standard library, only cryptography and msgspec.
 """
 
+from sojourn.verify.feed import Feed
+from sojourn.verify.leases import Lease, LeaseEnded, leased
 from sojourn.verify.options import Options, WhenSilent
 from sojourn.verify.organization import FactorAges, Organization
 from sojourn.verify.outcomes import Handshake, Outcome, SignedIn, SignedOut
@@ -17,8 +19,11 @@ __all__ = [
     "Denied",
     "Factor",
     "FactorAges",
+    "Feed",
     "FeedState",
     "Handshake",
+    "Lease",
+    "LeaseEnded",
     "Options",
     "Organization",
     "Outcome",
@@ -29,5 +34,6 @@ __all__ = [
     "SignedOut",
     "Verifier",
     "WhenSilent",
+    "leased",
     "require",
 ]

@@ -30,8 +30,8 @@ class RevocationSet(Protocol):
 
     def refuses(self, auth: SignedIn) -> Reason | None:
         """SESSION_REVOKED (or JWK_KID_MISMATCH for a withdrawn key) refuses the token. TOKEN_STALE accepts
-        who it is and refuses what it says of role, permissions and organization. None: nothing is known
-        against it."""
+        who it is and refuses what it says of role, permissions and organization. REVOCATIONS_UNKNOWN: the set
+        does not reach back to when the token was issued. None: nothing is known against it."""
         ...
 
     def state(self, now_ms: int) -> FeedState:

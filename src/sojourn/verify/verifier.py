@@ -15,7 +15,9 @@ import msgspec
 from sojourn.tokens.keys import PublicKey
 from sojourn.verify import handshake
 from sojourn.verify.context import Site
+from sojourn.verify.feed import Feed
 from sojourn.verify.jwks import FixedKeys, Keys, RemoteKeys
+from sojourn.verify.leases import Lease
 from sojourn.verify.memory import Memory
 from sojourn.verify.options import Options, WhenSilent
 from sojourn.verify.outcomes import (
@@ -145,6 +147,16 @@ class Verifier:
         found = self._unrevoked(seen)
         return found if isinstance(found, SignedIn) else None
 
+    def lease(self, auth: SignedIn) -> Lease:
+        """A lease for what lives longer than a request; see `Lease`. Raises ValueError without a feed."""
+        if not isinstance(self.revocations, Feed):
+            raise ValueError("a lease needs a verifier with revocations=Feed(…)")
+        return Lease(auth, self.revocations, when_silent=self.options.when_silent, lives=self._lives)
+
+    async def _lives(self, auth: SignedIn) -> bool | None:
+        upstream = self._upstream
+        return None if upstream is None else await asyncio.to_thread(upstream.lives, auth)
+
     def forget(self) -> None:
         """Look at every token anew from now on."""
         self._memory.clear()
@@ -216,12 +228,16 @@ class Verifier:
         revocations = self.revocations
         if revocations is None:
             return seen
+        # In this order: what is told in between is known to whoever is asked second.
+        known = revocations.state(self._steady()) is FeedState.FRESH
         reason = revocations.refuses(seen)
-        if reason is not None and reason is not Reason.TOKEN_STALE:
-            return SignedOut(reason=reason)
-        if reason is not None:
+        if reason is Reason.TOKEN_STALE:
             seen = msgspec.structs.replace(seen, stale=True)
-        if revocations.state(self._steady()) is FeedState.FRESH:
+        elif reason is Reason.REVOCATIONS_UNKNOWN:
+            known = False
+        elif reason is not None:
+            return SignedOut(reason=reason)
+        if known:
             return seen
         silent = self.options.when_silent
         if silent is WhenSilent.ACCEPT:
