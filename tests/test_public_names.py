@@ -92,6 +92,7 @@ async def test_the_public_members_of_a_sojourn() -> None:
         "feed",
         "instance",
         "issuer",
+        "frontend",
         "new_secret_key",
         "policy",
         "open",

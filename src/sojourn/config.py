@@ -15,13 +15,14 @@ from sojourn.core.errors import ConfigurationError, Invalid
 from sojourn.core.policy import Policy
 from sojourn.core.roles import Roles
 from sojourn.places import CityDatabase
+from sojourn.service.frontend import FrontendSettings
 from sojourn.service.signing_keys import PUBLISH_SECONDS, RotationSettings
 from sojourn.tokens.envelope import MasterKey
 
 PREFIX = "SOJOURN_"
 POLICY_PREFIX = "SOJOURN_POLICY_"
 FILE_VARIABLE = "SOJOURN_CONFIG"
-_LISTS = ("secret_key", "allowed_origins")
+_LISTS = ("secret_key", "allowed_origins", "satellite_origins", "trusted_proxies")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +39,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Keys that callers of the Backend API may present; several at once, so that they can be rolled."""
     publishable_key: str | None = None
     allowed_origins: tuple[str, ...] = ()
-    """Origins of the browsers' pages, for the Frontend API."""
+    """Origins of the browsers' pages, for the Frontend API; none: `http://localhost` and other names of the
+    browser's own machine, with any port."""
+    satellite_origins: tuple[str, ...] = ()
+    """Origins of pages on another site than the service, which are signed in by `client/sync`."""
+    public_url: str | None = None
+    """Where browsers reach the Frontend API, `https://clerk.example.com`; None: as each request comes in."""
+    proxy_path: str = "/__clerk"
+    """The Frontend API is served below this path too, for a proxy on the application's own origin."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    cookie_domain: str | None = None
+    """The domain of cookies; None: they belong to the one host that sets them."""
+    sign_in_url: str | None = None
+    """The application's page that takes `__clerk_ticket`; None: the first allowed origin."""
     city_database: str | None = None
     """A file in MaxMind's format that tells the city and country of an address; None: they stay unknown."""
     master_key: str | None = None
@@ -94,6 +108,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
         except Invalid as error:
             raise ConfigurationError(error.detail) from None
+
+    def build_frontend(self, *, production: bool) -> FrontendSettings:
+        """How browsers reach the service. Raises ConfigurationError naming the setting that does not fit."""
+        try:
+            return FrontendSettings.of(
+                allowed_origins=self.allowed_origins,
+                public_url=self.public_url,
+                proxy_path=self.proxy_path,
+                trusted_proxies=self.trusted_proxies,
+                cookie_domain=self.cookie_domain,
+                sign_in_url=self.sign_in_url,
+                satellite_origins=self.satellite_origins,
+                production=production,
+            )
+        except Invalid as error:
+            raise ConfigurationError(f"{error.meta['param_name']}: {error.detail}") from None
 
     def build_roles(self) -> Roles:
         """The roles. Raises ConfigurationError naming the one that does not fit."""

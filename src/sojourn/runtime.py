@@ -26,6 +26,7 @@ from sojourn.service.end_links import EndLinks
 from sojourn.service.endings import Endings
 from sojourn.service.event_log import EventLog
 from sojourn.service.feed import Feed
+from sojourn.service.frontend import FrontendSettings
 from sojourn.service.handshakes import Handshakes
 from sojourn.service.held_ring import HeldRing
 from sojourn.service.history import History
@@ -73,6 +74,7 @@ class Sojourn:
         endings: Endings,
         sweeper: Sweeper,
         feed: Feed,
+        frontend: FrontendSettings,
         places: Places | None = None,
     ) -> None:
         self._context = context
@@ -81,6 +83,7 @@ class Sojourn:
         self.new_secret_key: str | None = started.new_secret_key
         """The secret key that this very start made; its text is kept nowhere."""
         self.issuer: str = settings.issuer
+        self.frontend = frontend
         self.policies = Policies(context)
         self.sessions = Sessions(context)
         self.devices = Devices(context, places)
@@ -163,6 +166,7 @@ class Sojourn:
         # Settings that do not fit are refused before a file is made.
         policy, master = policy or settings.build_policy(), settings.build_master_key()
         settings.build_rotation()
+        settings.build_frontend(production=True)
         roles = settings.build_roles()
         places = settings.build_places()
         store = await open_store(settings)
@@ -224,6 +228,9 @@ class Sojourn:
             feed=Feed(context, held, horizon_seconds=settings.revocation_horizon_seconds),
             sweeper=Sweeper(context, endings, keys=keys, interval_seconds=settings.sweep_interval_seconds),
             places=places,
+            frontend=settings.build_frontend(
+                production=started.instance.publishable_key.startswith("pk_live_")
+            ),
         )
 
     async def rekey(self, new: MasterKey | None) -> None:

@@ -14,6 +14,7 @@ from sojourn.core.keys import ApiKey
 from sojourn.http import problems, wire
 from sojourn.http.backend import OPERATIONS as BACKEND
 from sojourn.http.documentation import documenting
+from sojourn.http.frontend.surface import Answer, Surface
 from sojourn.http.health import OPERATIONS as HEALTH
 from sojourn.http.own import OPERATIONS as OWN
 from sojourn.http.own.end_links import PAGES
@@ -54,6 +55,7 @@ class App:
         self._sojourn = sojourn
         self._opener = opener
         self._table = Table([*OPERATIONS, *PAGES, *documenting(OPERATIONS)])
+        self._front = Surface()
         # A trace id names a request and guards nothing: seeded once by the system, not asked of it each time.
         self._random_bits = random.Random().getrandbits  # noqa: S311
 
@@ -65,7 +67,17 @@ class App:
             return await send({"type": "websocket.close", "code": 1000})
         trace = f"{self._random_bits(128):032x}"
         token = request_id.set(trace)
-        status, extra, cache, media, body, errors = 200, (), b"no-store", _JSON, b"", None
+        sojourn = self._sojourn
+        if self._front.serves(scope["path"], sojourn.frontend if sojourn is not None else None):
+            answer = await self._front_answer(scope, receive, trace)
+            answer.headers += [
+                (b"content-length", b"%d" % len(answer.body)),
+                (b"clerk-trace-id", trace.encode()),
+            ]
+            await _send(send, scope, answer.status, answer.headers, answer.body)
+            request_id.reset(token)
+            return
+        status, extra, cache, media, body = 200, (), b"no-store", _JSON, b""
         stream: Stream | None = None
         try:
             operation, payload = await self._answer(scope, receive)
@@ -78,24 +90,8 @@ class App:
                 body = wire.encode(payload)
             if type(payload) is wire.Warned:
                 extra = (*extra, payload.header)
-        except Problem as problem:
-            status = problem.status
-            errors = [{"message": problem.message, "long_message": problem.detail, "code": problem.code}]
-            if problem.allow:
-                extra = ((b"allow", problem.allow.encode("latin-1")),)
-        except SojournError as error:
-            status = problems.status_of(error)
-            if status >= 500:
-                _log.error("request failed", extra={"error": error.code, "path": scope["path"]})
-            errors = problems.items_of(error) if status != 500 else problems.internal()
-        except Exception:
-            _log.exception("request failed", extra={"path": scope["path"]})
-            status, errors = 500, problems.internal()
-        if errors is not None:
-            body = wire.encode({"errors": errors, "clerk_trace_id": trace})
-        if status in (503, 507):
-            extra = ((b"retry-after", b"%d" % problems.RETRY_AFTER_SECONDS),)
-        request_id.reset(token)
+        except Exception as error:
+            status, body, extra = _failure(error, scope["path"], trace)
         headers = [
             (b"content-type", media),
             (b"content-length", b"%d" % len(body)) if stream is None else _UNBUFFERED,
@@ -104,12 +100,33 @@ class App:
             (b"clerk-trace-id", trace.encode()),
             *extra,
         ]
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s %s %d", scope["method"], scope["path"], status, extra={"request_id": trace})
-        await send({"type": "http.response.start", "status": status, "headers": headers})
         if stream is not None:
+            request_id.reset(token)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
             return await stream.run(scope, receive, send)
-        await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
+        await _send(send, scope, status, headers, body)
+        request_id.reset(token)
+
+    async def _front_answer(self, scope: Scope, receive: Receive, trace: str) -> Answer:
+        """The answer of the Frontend API."""
+
+        def failing(error: Exception) -> Answer:
+            status, body, extra = _failure(error, scope["path"], trace)
+            return Answer(status, body, [(b"content-type", _JSON), (b"cache-control", b"no-store"), *extra])
+
+        try:
+            if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_URL:
+                raise problems.url_too_long(MAX_URL)
+            headers = _headers(scope["headers"])
+            if self._sojourn is None:
+                raise Problem(503, "service_unavailable", "The service is starting.")
+        except Problem as problem:
+            return failing(problem)
+
+        async def read(limit: int) -> bytes:
+            return await _read(receive, limit, headers.get(b"content-length"))
+
+        return await self._front.answer(self._sojourn, scope, read, failing)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Operation, object]:
         path: str = scope["path"]
@@ -183,9 +200,52 @@ def _key_text(header: bytes | None) -> str:
     return header[7:].decode("latin-1")
 
 
+async def _send(
+    send: Send, scope: Scope, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug("%s %s %d", scope["method"], scope["path"], status, extra={"request_id": request_id.get()})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
+
+
+def _failure(error: Exception, path: str, trace: str) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]:
+    """Status, body and further headers of an error."""
+    extra: tuple[tuple[bytes, bytes], ...] = ()
+    if isinstance(error, Problem):
+        status, errors = error.status, error.items()
+        if error.allow:
+            extra = ((b"allow", error.allow.encode("latin-1")),)
+    elif isinstance(error, SojournError):
+        status = problems.status_of(error)
+        if status >= 500:
+            _log.error("request failed", extra={"error": error.code, "path": path})
+        errors = problems.items_of(error) if status != 500 else problems.internal()
+    else:
+        _log.error("request failed", extra={"path": path}, exc_info=error)
+        status, errors = 500, problems.internal()
+    if status in (503, 507):
+        extra = ((b"retry-after", b"%d" % problems.RETRY_AFTER_SECONDS),)
+    return status, wire.encode({"errors": errors, "clerk_trace_id": trace}), extra
+
+
 async def _body(receive: Receive, operation: Operation, headers: Mapping[bytes, bytes]) -> bytes:
-    limit = operation.body_limit
-    length, content_type = headers.get(b"content-length"), headers.get(b"content-type")
+    body = await _read(receive, operation.body_limit, headers.get(b"content-length"))
+    content_type = headers.get(b"content-type")
+    if body and content_type is not None:
+        kind, _, rest = content_type.partition(b";")
+        charset = rest.strip().lower()
+        if kind.strip().lower() != b"application/json" or charset not in (
+            b"",
+            b"charset=utf-8",
+            b'charset="utf-8"',
+        ):
+            raise problems.content_type_unsupported(content_type.decode("latin-1"))
+    return body
+
+
+async def _read(receive: Receive, limit: int, length: bytes | None) -> bytes:
+    """The body of a request. Raises Problem 400 or 413."""
     if length == b"0":
         return b""
     if length is not None:
@@ -206,17 +266,7 @@ async def _body(receive: Receive, operation: Operation, headers: Mapping[bytes, 
         chunks.append(chunk)
         if not message.get("more_body", False):
             break
-    body = b"".join(chunks)
-    if body and content_type is not None:
-        kind, _, rest = content_type.partition(b";")
-        charset = rest.strip().lower()
-        if kind.strip().lower() != b"application/json" or charset not in (
-            b"",
-            b"charset=utf-8",
-            b'charset="utf-8"',
-        ):
-            raise problems.content_type_unsupported(content_type.decode("latin-1"))
-    return body
+    return b"".join(chunks)
 
 
 def _once(key: ApiKey, given: bytes, method: str, raw_path: bytes, body: bytes) -> Once:

@@ -5,6 +5,8 @@ The one place where an error of the core meets an HTTP status (wire/backend-api.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sojourn.core import errors
 from sojourn.core.errors import SojournError
 from sojourn.core.refresh import RefreshRefused
@@ -39,14 +41,29 @@ class Problem(Exception):
     """An error that only exists on HTTP: a status, a code, a short and a long message."""
 
     def __init__(
-        self, status: int, code: str, message: str, detail: str | None = None, *, allow: str | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        detail: str | None = None,
+        *,
+        allow: str | None = None,
+        meta: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(detail or message)
+        self.meta = meta
         self.status = status
         self.code = code
         self.message = message
         self.detail = detail or message
         self.allow = allow
+
+    def items(self) -> list[dict[str, object]]:
+        """The `errors` list."""
+        item: dict[str, object] = {"message": self.message, "long_message": self.detail, "code": self.code}
+        if self.meta:
+            item["meta"] = dict(self.meta)
+        return [item]
 
 
 def status_of(error: SojournError) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -96,23 +97,42 @@ class Operation:
     """More headers of a success."""
 
 
-@dataclass(slots=True)
-class _Node:
-    literal: dict[str, _Node] = field(default_factory=dict)
-    variable: _Node | None = None
-    operations: dict[str, Operation] = field(default_factory=dict)
+class Routed(Protocol):
+    """What a table looks at."""
+
+    @property
+    def method(self) -> str:
+        """In capitals."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """With `{…}` for variable segments."""
+        ...
 
 
-class Table:
+_T = TypeVar("_T", bound=Routed)
+
+
+class _Node(Generic[_T]):
+    __slots__ = ("literal", "operations", "variable")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node[_T]] = {}
+        self.variable: _Node[_T] | None = None
+        self.operations: dict[str, _T] = {}
+
+
+class Table(Generic[_T]):
     """All operations by path and method."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self._root = _Node()
+    def __init__(self, operations: Iterable[_T]) -> None:
+        self._root: _Node[_T] = _Node()
         self.operations = tuple(operations)
         for operation in self.operations:
             self._add(operation)
 
-    def find(self, method: str, path: str, raw_path: bytes) -> tuple[Operation, list[str]]:
+    def find(self, method: str, path: str, raw_path: bytes) -> tuple[_T, list[str]]:
         """The operation and the variable segments. Raises Problem 404 or 405.
 
         A literal segment wins over a variable one. Segments are split before they are decoded, so that an
@@ -136,7 +156,7 @@ class Table:
             raise problems.method_unknown(method, list(node.operations))
         return operation, parameters
 
-    def _add(self, operation: Operation) -> None:
+    def _add(self, operation: _T) -> None:
         node = self._root
         for segment in operation.path.split("/")[1:]:
             if segment.startswith("{"):

@@ -46,7 +46,7 @@ def body_of(raw: bytes, shape: type[T]) -> T:
     Raises Problem for what is no JSON object or nested too deep, and Invalid, Missing, Unknown or Several
     for its members, each naming the parameter.
     """
-    members = _object_of(raw)
+    members = object_of(raw)
     found: list[Invalid] = []
     values: dict[str, object] = {}
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
@@ -104,7 +104,8 @@ def instant(name: str, given: str | None) -> int | None:
         raise Invalid(name, f"{name} must be a time in the notation of RFC 3339.") from None
 
 
-def _object_of(raw: bytes) -> dict[str, object]:
+def object_of(raw: bytes) -> dict[str, object]:
+    """The members of a JSON object; an absent body and `null` have none. Raises Problem 400."""
     if not raw or raw.isspace():
         return {}
     try:
