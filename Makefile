@@ -1,7 +1,7 @@
 # One command each; CI runs the same ones. `make setup` is implied by every target that needs it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test check format bench fuzz clean \
+.PHONY: help setup serve test check format bench fuzz fuzz-verify clean \
 	faults fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation
 
 PYTHON ?= python3
@@ -62,6 +62,9 @@ fault-clientraces fault-diskfull fault-ioerror fault-kill fault-powercut fault-r
 
 fuzz: $(VENV)/.python-stamp  ## over ten thousand requests made from the OpenAPI document
 	SOJOURN_FAULTS=full $(BIN)/python -m pytest tests/http/test_schemathesis.py --timeout=0 -s $(ARGS)
+
+fuzz-verify: $(VENV)/.python-stamp  ## the coverage-guided fuzzer on what verifiers read (ARGS='-max_total_time=3600')
+	$(BIN)/python -m tests.verify.fuzz $(or $(ARGS),-max_total_time=600)
 
 clean:  ## remove what was built, installed and cached
 	rm -rf $(VENV) $(NODE)/node_modules $(BROWSER)/node_modules dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

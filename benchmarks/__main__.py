@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import ending, reading, signing, storing, sweeping
+from benchmarks import ending, guarding, reading, signing, storing, sweeping
 from benchmarks.bench import Bench
 from benchmarks.fill import Fills
 from benchmarks.machine import both_cores
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "sweep": sweeping.sweep,
     "ending": ending.ending,
     "verify": signing.verify,
+    "guard": guarding.guard,
 }
 
 

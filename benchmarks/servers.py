@@ -47,9 +47,9 @@ class Server:
 
 
 @contextmanager
-def noop() -> Iterator[Server]:
-    """Starlette with one route that answers `{"ok": true}`."""
-    with _started("noop", 1, server_cores(), {}) as server:
+def noop(pem: Path | None = None) -> Iterator[Server]:
+    """Starlette with one route that answers `{"ok": true}`; with a PEM behind our middleware."""
+    with _started("noop", 1, server_cores(), {}, *([] if pem is None else [str(pem)])) as server:
         yield server
 
 
@@ -75,13 +75,15 @@ def sojourn(
 
 
 @contextmanager
-def _started(kind: str, workers: int, cores: Sequence[int], variables: dict[str, str]) -> Iterator[Server]:
+def _started(
+    kind: str, workers: int, cores: Sequence[int], variables: dict[str, str], *more: str
+) -> Iterator[Server]:
     port = _free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SOJOURN_")}
     if kind == "sojourn":
         command = [sys.executable, "-m", "sojourn", "serve", "--port", str(port)]
     else:
-        command = [sys.executable, "-m", "benchmarks.noop", str(port)]
+        command = [sys.executable, "-m", "benchmarks.noop", str(port), *more]
     log = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, when the server has ended
     process = subprocess.Popen(
         ["taskset", "--cpu-list", ",".join(map(str, cores)), *command],

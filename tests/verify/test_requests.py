@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
+import pytest
+
 from sojourn.tokens.keys import SigningKey
 from sojourn.verify import (
     Handshake,
@@ -11,7 +15,8 @@ from sojourn.verify import (
     SignedOut,
     Verifier,
 )
-from tests.tokens.builders import NOW, PARTY, PUBLISHABLE
+from tests.tokens.builders import ISSUER, NOW, PARTY, PUBLISHABLE
+from tests.verify.generated import DEVELOPMENT
 from tests.verify.helpers import Instant, made, page, reason, verifier_of
 
 
@@ -118,3 +123,19 @@ def test_the_issuer_follows_from_the_publishable_key(key: SigningKey) -> None:
         assert isinstance(verifier.token(made(key)), SignedIn)
         for iss in ("https://clerk.example.com.evil", "http://clerk.example.com", ...):
             assert reason(verifier.token(made(key, iss=iss))) is Reason.TOKEN_INVALID_ISSUER
+
+
+@pytest.mark.parametrize(
+    "host", ["x.y\x0f", "x.y\u3002evil", "a b", "x.y%0d", "", "[::1", "a,b", 'x"y', "x.y:99999"]
+)
+def test_a_host_is_plain_or_none(key: SigningKey, host: str) -> None:
+    """A redirect back to a satellite goes to a plain host name or nowhere; found by the fuzzer."""
+    verifier = verifier_of(key.public, publishable_key=DEVELOPMENT, issuer=ISSUER)
+    asked = page("__clerk_db_jwt=d", url=f"{PARTY}/?__clerk_redirect_url=" + quote(f"https://{host}/p"))
+    assert reason(verifier.authenticate(asked)) is Reason.SESSION_TOKEN_AND_UAT_MISSING
+    asked = page(
+        "__clerk_db_jwt=d", url=f"{PARTY}/?__clerk_redirect_url=" + quote("https://u:p@SAT.example/p?a=b#c")
+    )
+    found = verifier.authenticate(asked)
+    assert isinstance(found, Handshake)
+    assert found.location == "https://sat.example/p?a=b&__clerk_db_jwt=d&__clerk_synced=true"

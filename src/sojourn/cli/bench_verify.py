@@ -20,7 +20,9 @@ from sojourn.tokens.keys import SigningKey
 from sojourn.verify import Options, SignedIn, Verifier
 
 _ISSUER: Final = "https://clerk.example.com"
-_PARTY: Final = "https://app.example.com"
+PARTY: Final = "https://app.example.com"
+PUBLISHABLE_KEY: Final = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+"""The one of that issuer."""
 _TOKENS: Final = 50
 _Batch = Callable[[list[str]], None]
 
@@ -54,7 +56,7 @@ def verify(
 def measure(rounds: int) -> dict[str, float]:
     """Microseconds a token by contender. Raises ConfigurationError where one is not installed."""
     key = SigningKey.generate("ins_bench")
-    tokens = [jws.sign(_claims(), key, category=jws.SESSION) for _ in range(_TOKENS)]
+    tokens = [jws.sign(claims(), key, category=jws.SESSION) for _ in range(_TOKENS)]
     contenders = _contenders(key, tokens)
     best = dict.fromkeys(contenders, float("inf"))
     for _ in range(rounds):
@@ -67,10 +69,11 @@ def measure(rounds: int) -> dict[str, float]:
     return {name: seconds / _TOKENS * 1e6 for name, seconds in best.items()}
 
 
-def _claims() -> dict[str, object]:
+def claims() -> dict[str, object]:
+    """What a session token says, each another one."""
     now = int(time.time())
     return {
-        "azp": _PARTY,
+        "azp": PARTY,
         "exp": now + 3600,
         "fva": [5, -1],
         "iat": now,
@@ -110,7 +113,7 @@ def _raw(key: SigningKey, tokens: list[str]) -> _Batch:
 
 
 def _verifier(pem: str) -> Verifier:
-    return Verifier(Options(issuer=_ISSUER, authorized_parties=(_PARTY,)), pem=pem)
+    return Verifier(Options(issuer=_ISSUER, authorized_parties=(PARTY,)), pem=pem)
 
 
 def _cold(pem: str) -> _Batch:
@@ -162,7 +165,7 @@ def _pyjwt(key: SigningKey) -> _Batch:
 
 def _clerk(pem: str) -> _Batch:
     security = _installed("clerk_backend_api.security")
-    options = security.VerifyTokenOptions(jwt_key=pem, authorized_parties=[_PARTY])
+    options = security.VerifyTokenOptions(jwt_key=pem, authorized_parties=[PARTY])
 
     def run(texts: list[str]) -> None:
         for text in texts:

@@ -35,15 +35,13 @@ class AuthMiddleware:
     def __init__(self, app: App, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
-        self._remembered = authenticator.remembered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, websocket or lifespan."""
         kind = scope["type"]
         if kind not in ("http", "websocket"):
             return await self._app(scope, receive, send)
-        text = _only_bearer(scope["headers"])
-        seen = None if text is None else self._remembered(text)
+        seen = self._seen(scope)
         if seen is not None:
             scope["auth"] = seen
             return await self._app(scope, receive, send)
@@ -54,6 +52,32 @@ class AuthMiddleware:
         scope["auth"] = outcome
         cookies = cookies_of(outcome)
         await self._app(scope, receive, _with_cookies(send, cookies) if cookies else send)
+
+    def _seen(self, scope: Scope) -> Outcome | None:
+        """The short way for a token that was seen before: no Request is made."""
+        authorization = cookies = referrer = destination = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                if authorization is not None:
+                    return None
+                authorization = value
+            elif name == b"cookie":
+                if cookies is not None:
+                    return None
+                cookies = value
+            elif name == b"referer":
+                referrer = value
+            elif name == b"sec-fetch-dest":
+                destination = value
+        if authorization is not None:
+            if authorization[:7] != b"Bearer " or b" " in authorization[7:]:
+                return None
+            return self._authenticator.remembered(authorization[7:].decode("latin-1"))
+        if cookies is None or b"clerk" in scope.get("query_string", b""):
+            return None
+        if referrer is not None and destination == b"document":
+            return None
+        return self._authenticator.remembered_cookies(cookies.decode("latin-1"))
 
 
 class Response:
@@ -116,19 +140,6 @@ def request_of(scope: Scope) -> Request:
     query = scope.get("query_string", b"")
     url = f"{scheme}://{host}{path.decode('latin-1')}" + (f"?{query.decode('latin-1')}" if query else "")
     return Request(method=scope.get("method", "GET"), url=url, headers=headers)
-
-
-def _only_bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The token of the one Authorization header, if it is a plain `Bearer` one."""
-    found = None
-    for name, value in headers:
-        if name == b"authorization":
-            if found is not None:
-                return None
-            found = value
-    if found is None or found[:7] != b"Bearer " or b" " in found[7:]:
-        return None
-    return found[7:].decode("latin-1")
 
 
 def _with_cookies(send: Send, cookies: Iterable[str]) -> Send:

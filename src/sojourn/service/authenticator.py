@@ -37,6 +37,10 @@ class LocalAuthenticator:
         """None: every request is looked up."""
         return None
 
+    def remembered_cookies(self, header: str) -> SignedIn | None:
+        """None: every request is looked up."""
+        return None
+
     def authenticate(self, request: Request) -> Outcome:
         """Not here: the service lives in an event loop. Raises RuntimeError."""
         raise RuntimeError("in an event loop use authenticate_async; without one open sojourn.blocking")
@@ -74,6 +78,10 @@ class WaitingAuthenticator:
         self._submit = submit
 
     def remembered(self, text: str) -> SignedIn | None:
+        """None: every request is looked up."""
+        return None
+
+    def remembered_cookies(self, header: str) -> SignedIn | None:
         """None: every request is looked up."""
         return None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, urlsplit, urlunsplit
 
@@ -12,6 +15,8 @@ MAX_URL_CHARACTERS: Final = 8192
 _MAX_PARAMETERS: Final = 100
 _PATH: Final = "!$%&'()*+,/:;=@[]^|"
 """What a browser leaves as it is in a path (WHATWG URL, path percent-encode set)."""
+_HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+"""A host name in ASCII, or an address; nothing that could break out of a header or mislead a reader."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -120,6 +125,36 @@ def read(
     )
 
 
+class Settled(NamedTuple):
+    """A Cookie header that leaves one question open: whether its token is good."""
+
+    token: str
+    since: int
+    """A token issued before this instant (Unix seconds) has to be replaced."""
+
+
+def settling(site: Site | None, options: Options) -> Callable[[str], Settled | None]:
+    """Which Cookie headers leave one question open, remembered: a page sends the same one for each of its
+    parts."""
+    if site is None or site.development or options.satellite:
+        return lambda _: None
+    if options.organization_patterns or options.personal_patterns:
+        return lambda _: None
+
+    @lru_cache(maxsize=1024)
+    def settled(header: str) -> Settled | None:
+        jar = cookies.parse(header)
+        if jar.first(cookies.HANDSHAKE) or jar.first(cookies.HANDSHAKE_NONCE):
+            return None
+        # The instant decides in development only.
+        chosen = cookies.choose(jar, suffix=site.suffix, frontend=site.own_host, production=True, now_ms=0)
+        if len(chosen.sessions) != 1 or chosen.client_uat == 0:
+            return None
+        return Settled(chosen.sessions[0], chosen.client_uat)
+
+    return settled
+
+
 def header_token(authorization: str | None) -> str | None:
     """The token in an Authorization header: `Bearer X`, or the bare X; any other scheme is ignored."""
     if not authorization:
@@ -142,7 +177,7 @@ def address_of(url: str) -> Address | None:
     except ValueError:
         return None
     host = parts.hostname
-    if parts.scheme not in _DEFAULT_PORTS or not host:
+    if parts.scheme not in _DEFAULT_PORTS or not host or not _HOST.fullmatch(host):
         return None
     shown = f"[{host}]" if ":" in host else host
     netloc = shown if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{shown}:{port}"

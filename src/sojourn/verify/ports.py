@@ -50,6 +50,11 @@ class Authenticator(Protocol):
         waiting; None to have the request looked at."""
         ...
 
+    def remembered_cookies(self, header: str) -> SignedIn | None:
+        """The same for the Cookie header of a request that has no Authorization header, asks for nothing by
+        its query and is no page reached from another one."""
+        ...
+
     def authenticate(self, request: Request) -> Outcome:
         """The outcome for a request; may wait for keys or the service."""
         ...

@@ -14,7 +14,7 @@ import msgspec
 
 from sojourn.tokens.keys import PublicKey
 from sojourn.verify import handshake
-from sojourn.verify.context import Site
+from sojourn.verify.context import Site, settling
 from sojourn.verify.feed import Feed
 from sojourn.verify.jwks import FixedKeys, Keys, RemoteKeys
 from sojourn.verify.leases import Lease
@@ -111,6 +111,7 @@ class Verifier:
             self._http = HttpUpstream(api_url or jwks_url or "", key=key, jwks_url=jwks_url)
         self._upstream = upstream or (self._http if api_url is not None and key is not None else None)
         self._keys = self._key_source(pem, keys)
+        self._settled = settling(self._site, self.options)
         self._pool: ThreadPoolExecutor | None = None
 
     def __repr__(self) -> str:
@@ -156,6 +157,14 @@ class Verifier:
     async def _lives(self, auth: SignedIn) -> bool | None:
         upstream = self._upstream
         return None if upstream is None else await asyncio.to_thread(upstream.lives, auth)
+
+    def remembered_cookies(self, header: str) -> SignedIn | None:
+        """The same for the Cookie header of a request that has no Authorization header, asks for nothing by
+        its query and is no page reached from another one. Never in development, of a satellite or with
+        organizations in paths, where more than the cookies decides."""
+        settled = self._settled(header)
+        seen = None if settled is None else self.remembered(settled.token)
+        return seen if seen is not None and settled is not None and seen.issued_at >= settled.since else None
 
     def forget(self) -> None:
         """Look at every token anew from now on."""
