@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup serve test check format bench fuzz fuzz-verify clean \
-	faults fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation
+	faults fault-diskfull fault-failover fault-ioerror fault-kill fault-nodes fault-powercut fault-races fault-rotation
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,9 +55,9 @@ format: $(VENV)/.python-stamp  ## rewrite the sources as `make check` wants them
 bench: $(VENV)/.python-stamp  ## measure, as ratios of one run (ARGS passed on)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-faults: fault-clientraces fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation  ## the fault tests with their full figures
+faults: fault-clientraces fault-diskfull fault-failover fault-ioerror fault-kill fault-nodes fault-powercut fault-races fault-rotation  ## the fault tests with their full figures
 
-fault-clientraces fault-diskfull fault-ioerror fault-kill fault-powercut fault-races fault-rotation: fault-%: $(VENV)/.python-stamp
+fault-clientraces fault-diskfull fault-failover fault-ioerror fault-kill fault-nodes fault-powercut fault-races fault-rotation: fault-%: $(VENV)/.python-stamp
 	SOJOURN_FAULTS=full $(BIN)/python -m pytest tests/faults -m $* --timeout=0 $(ARGS)
 
 fuzz: $(VENV)/.python-stamp  ## over ten thousand requests made from the OpenAPI document

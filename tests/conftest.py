@@ -1,13 +1,27 @@
 """What every test may count on: one event loop, no deadlines, fault markers by file, tools that CI needs."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.postgres.cluster import Server
+from tests.postgres.databases import Databases
+
 FAULTS = Path(__file__).parent / "faults"
-FAULT_MARKERS = ("clientraces", "diskfull", "ioerror", "kill", "powercut", "races", "rotation")
+FAULT_MARKERS = (
+    "clientraces",
+    "diskfull",
+    "failover",
+    "ioerror",
+    "kill",
+    "nodes",
+    "powercut",
+    "races",
+    "rotation",
+)
 
 # Two shared cores make a deadline for one example a matter of luck.
 settings.register_profile("sojourn", deadline=None)
@@ -28,6 +42,14 @@ def require_tool(name: str, found: object, how_to_get: str) -> None:
 def anyio_backend() -> str:
     """Run coroutine tests and fixtures on asyncio, the one event loop that the service runs on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """A PostgreSQL server for the session, and a new database of it for whoever asks."""
+    server = Server.quick()
+    yield Databases(server)
+    server.remove()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

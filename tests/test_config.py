@@ -35,6 +35,8 @@ def test_every_setting_has_a_variable() -> None:
     """Each setting can be given by the variable with its name in capitals."""
     values = {
         "SOJOURN_DATABASE_URL": "sqlite:////data/a.db",
+        "SOJOURN_DATABASE_CONNECTIONS": "4",
+        "SOJOURN_DURABILITY": "strict",
         "SOJOURN_HOST": "0.0.0.0",
         "SOJOURN_PORT": "9000",
         "SOJOURN_WORKERS": "3",

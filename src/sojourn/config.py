@@ -30,7 +30,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     behind `SOJOURN_`; the variable wins. Lists are comma separated in variables."""
 
     database_url: str = "sqlite:///sojourn.db"
-    """`sqlite:///relative.db`, `sqlite:////absolute.db` or `memory://`."""
+    """`sqlite:///relative.db`, `sqlite:////absolute.db`, `memory://`, `postgresql://user@host/name`; several
+    hosts with commas between them mean the one that is the primary."""
+    database_connections: Annotated[int, msgspec.Meta(ge=2, le=200)] = 10
+    """Most connections to PostgreSQL that a process reads on, and as many again that it writes on."""
+    durability: Literal["standard", "strict"] = "standard"
+    """`strict`: nothing is acknowledged unless a second PostgreSQL server has it."""
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8787
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
@@ -82,8 +87,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What each role may do: `org:<role>` = a list of `org:<feature>:<permission>`."""
 
     def __repr__(self) -> str:
-        """Blind: two of the settings are secrets."""
-        return f"Config(database_url={self.database_url!r}, host={self.host!r}, port={self.port})"
+        """Blind: some of the settings are secrets, and a URL may hold a password."""
+        return f"Config(database_url={blind(self.database_url)!r}, host={self.host!r}, port={self.port})"
 
     def build_policy(self) -> Policy:
         """The policy. Raises ConfigurationError naming the setting that does not fit."""
@@ -144,6 +149,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             return MasterKey.parse(self.master_key)
         except ValueError as error:
             raise ConfigurationError(f"SOJOURN_MASTER_KEY: {error}") from None
+
+
+def blind(url: str) -> str:
+    """A database URL without what stands before its host."""
+    scheme, slashes, rest = url.partition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
 
 _POLICY_TYPES: dict[str, Any] = get_type_hints(Policy)

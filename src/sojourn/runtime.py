@@ -52,6 +52,7 @@ from sojourn.verify import Options
 
 MEMORY = "memory://"
 """The database URL of a store that is gone with its process."""
+POSTGRES = ("postgresql://", "postgres://")
 
 
 class Sojourn:
@@ -256,10 +257,28 @@ async def open_store(settings: Config) -> Store:
         from sojourn.stores.sqlite import SqliteStore
 
         return await SqliteStore.open(str(sqlite_path(url)), migrate=settings.migrate)
+    if url.startswith(POSTGRES):
+        return await _open_postgres(settings)
     raise ConfigurationError(
-        "database_url has to start with sqlite:/// (three slashes and a relative path, "
-        "four and an absolute one) "
-        "or be memory://."
+        "database_url has to start with postgresql:// or with sqlite:/// (three slashes and a relative path, "
+        "four and an absolute one), or be memory://."
+    )
+
+
+async def _open_postgres(settings: Config) -> Store:
+    try:
+        from sojourn.stores.postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise ConfigurationError(
+            "A PostgreSQL URL needs the extra: pip install 'sojourn[postgres]'."
+        ) from None
+    return await PostgresStore.open(
+        settings.database_url,
+        migrate=settings.migrate,
+        connections=settings.database_connections,
+        strict=settings.durability == "strict",
     )
 
 

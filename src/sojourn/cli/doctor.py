@@ -10,7 +10,7 @@ from dataclasses import asdict
 import msgspec
 
 from sojourn.cli.common import Target, table
-from sojourn.config import Config
+from sojourn.config import Config, blind
 from sojourn.core.errors import ConfigurationError, SojournError
 from sojourn.runtime import Sojourn, open_store
 from sojourn.service.doctor import Finding
@@ -44,7 +44,7 @@ async def _examine(target: Target) -> Sequence[Finding]:
         return [
             Finding(name="configuration", level="error", value=error.detail, advice="Correct the setting.")
         ]
-    found = [Finding(name="configuration", level="ok", value=chosen.database_url)]
+    found = [Finding(name="configuration", level="ok", value=blind(chosen.database_url))]
     try:
         # It must not migrate or make what is not there: a doctor only looks.
         async with Sojourn.open(config=await _looking(chosen)) as sojourn:

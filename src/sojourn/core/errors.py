@@ -174,6 +174,12 @@ class Unavailable(SojournError):
     code = "service_unavailable"
 
 
+class InDoubt(Unavailable):
+    """It is not known whether this was done; look before you do it again."""
+
+    code = "commit_in_doubt"
+
+
 class StorageFull(Unavailable):
     """The storage is full; nothing was changed."""
 

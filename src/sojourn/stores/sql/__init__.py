@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import TypeAlias
+
+from sojourn.core.errors import ConfigurationError, SchemaTooNew
 
 _NAME = re.compile(r"^-- name: ([a-z_]+)$", re.MULTILINE)
 _INCLUDE = re.compile(r"\{([a-z_]+)\}")
@@ -28,6 +31,10 @@ class Migration:
     name: str
     script: str
     checksum: str
+
+
+Applied: TypeAlias = list[tuple[int, str, str]]
+"""Version, file name and checksum of what a database has been through."""
 
 
 @cache
@@ -62,6 +69,20 @@ def migrations(dialect: str) -> tuple[Migration, ...]:
     if [m.version for m in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"the {dialect} migrations are not numbered without gaps")
     return tuple(found)
+
+
+def check_applied(applied: Applied, known: tuple[Migration, ...]) -> None:
+    """Raises SchemaTooNew for a database of a newer version, ConfigurationError for one that another
+    migration made."""
+    if applied and applied[-1][0] > len(known):
+        raise SchemaTooNew(
+            f"The database is at schema {applied[-1][0]}; this version of sojourn knows up to {len(known)}."
+        )
+    for (version, name, checksum), migration in zip(applied, known, strict=False):
+        if (version, checksum) != (migration.version, migration.checksum):
+            raise ConfigurationError(
+                f"The migration {migration.name} is not the one that this database was made with ({name})."
+            )
 
 
 def _filled(text: str, raw: Mapping[str, str]) -> str:

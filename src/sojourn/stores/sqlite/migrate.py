@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from sojourn.core.errors import ConfigurationError, SchemaOutdated, SchemaTooNew
-from sojourn.stores.sql import Migration, migrations
+from sojourn.core.errors import ConfigurationError, SchemaOutdated
+from sojourn.stores.sql import Applied, Migration, check_applied, migrations
 from sojourn.stores.sqlite.driver import Connection
-
-_Applied = list[tuple[int, str, str]]
-"""Version, file name and checksum of what a database has been through."""
 
 
 def bring_up(connection: Connection, known: tuple[Migration, ...], *, allowed: bool) -> None:
@@ -18,13 +15,13 @@ def bring_up(connection: Connection, known: tuple[Migration, ...], *, allowed: b
     that has been changed since it was applied or a database of something else.
     """
     while len(applied := _applied(connection)) < len(known) or not applied:
-        _check(applied, known)
+        check_applied(applied, known)
         if not allowed:
             raise SchemaOutdated(
                 f"The database is at schema {len(applied)} and needs {len(known)}; run `sojourn migrate`."
             )
         _apply_next(connection, known)
-    _check(applied, known)
+    check_applied(applied, known)
 
 
 def version_of(connection: Connection) -> int:
@@ -41,7 +38,7 @@ def _apply_next(connection: Connection, known: tuple[Migration, ...]) -> None:
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
         applied = _applied(connection)
-        _check(applied, known)
+        check_applied(applied, known)
         if len(applied) < len(known):
             _apply(connection, known[len(applied)])
         connection.execute("COMMIT").fetchall()
@@ -65,7 +62,7 @@ def _apply(connection: Connection, migration: Migration) -> None:
     ).fetchall()
 
 
-def _applied(connection: Connection) -> _Applied:
+def _applied(connection: Connection) -> Applied:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if "schema_migrations" in tables:
         rows = connection.execute("SELECT version, name, checksum FROM schema_migrations ORDER BY version")
@@ -73,15 +70,3 @@ def _applied(connection: Connection) -> _Applied:
     if tables:
         raise ConfigurationError("This is the database of something else; sojourn needs a file of its own.")
     return []
-
-
-def _check(applied: _Applied, known: tuple[Migration, ...]) -> None:
-    if applied and applied[-1][0] > len(known):
-        raise SchemaTooNew(
-            f"The database is at schema {applied[-1][0]}; this version of sojourn knows up to {len(known)}."
-        )
-    for (version, name, checksum), migration in zip(applied, known, strict=False):
-        if (version, checksum) != (migration.version, migration.checksum):
-            raise ConfigurationError(
-                f"The migration {migration.name} is not the one that this database was made with ({name})."
-            )

@@ -1,0 +1,23 @@
+-- What an operator asks, and what the store asks of the server.
+
+-- name: report_counts
+SELECT
+    coalesce(pg_sequence_last_value('sessions_seq_seq'::regclass), 0),
+    (SELECT at FROM events ORDER BY xid DESC, n DESC LIMIT 1),
+    (SELECT count(*) FROM (SELECT FROM sessions WHERE due_at <= :now LIMIT 10000) AS d),
+    pg_database_size(current_database()), current_setting('server_version')
+
+-- Whether this server is the primary, on which timeline, which standbys have to confirm a commit, how many of them do
+-- (not to be seen without pg_monitor), and for how long the oldest transaction that holds up the log has been running.
+-- name: pulse
+SELECT
+    pg_is_in_recovery(), current_setting('synchronous_standby_names'),
+    pg_has_role('pg_monitor', 'USAGE'),
+    (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum'))
+
+-- A commit that has to reach the standby and changes nothing.
+-- name: canary
+SELECT pg_logical_emit_message(true, 'sojourn', '')
+
+-- name: timeline
+SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END
