@@ -173,6 +173,11 @@ def _insert(connection: apsw.Connection, sessions: list[Session]) -> None:
         )
 
 
+def _client(session: Session) -> Client:
+    at = session.created_at
+    return Client(id=session.client_id, created_at=at, updated_at=at, last_active_session_id=session.id)
+
+
 def _user_values(users: list[str]) -> Iterator[tuple[object, ...]]:
     for number, user_id in enumerate(users):
         at = _now() - 15 * DAY * 1000

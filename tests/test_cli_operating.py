@@ -83,6 +83,17 @@ def test_revoking_many(folder: Path, sessions: list[Session]) -> None:
     assert run_json(folder, "sessions", "list", "--status", "active")["sessions"] == []
 
 
+def test_presets_of_the_policy(folder: Path) -> None:
+    """Shown with their sources, one used, an unknown one refused with the names there are."""
+    shown = run_json(folder, "policy", "presets")["presets"]
+    assert [one["name"] for one in shown] == ["clerk", "nist-aal1", "nist-aal2", "nist-aal3", "asvs-l2"]
+    assert "800-63B-4" in run(folder, "policy", "presets").stdout
+    used = run_json(folder, "policy", "use", "nist-aal3")
+    assert (used["lifetime_seconds"], used["inactivity_seconds"]) == (43_200, 900)
+    assert run_json(folder, "policy", "show") == used
+    assert "asvs-l2" in refused(folder, "policy", "use", "nist-aal4")
+
+
 def test_the_policy(folder: Path) -> None:
     """Shown, changed for other processes too, refused by name, and taken back."""
     before = run_json(folder, "policy", "show")

@@ -247,3 +247,15 @@ def test_conversion_names_the_setting() -> None:
 def test_the_clean_environment_of_the_suite() -> None:
     """What the tests start gets no setting that it does not know."""
     assert load(environment=clean_environment()) == Config()
+
+
+def test_a_preset_of_the_policy(tmp_path: Path) -> None:
+    """Named in the file or by its variable; what is set beside it wins; an unknown one is refused by name."""
+    file = tmp_path / "sojourn.toml"
+    file.write_text('[policy]\npreset = "nist-aal2"\ninactivity_seconds = 1800\n')
+    policy = load(file, environment={}).build_policy()
+    assert (policy.lifetime_seconds, policy.inactivity_seconds) == (86_400, 1800)
+    policy = load(file, environment={"SOJOURN_POLICY_PRESET": "nist-aal3"}).build_policy()
+    assert (policy.lifetime_seconds, policy.inactivity_seconds) == (43_200, 1800)
+    with pytest.raises(ConfigurationError, match="asvs-l2"):
+        load(environment={"SOJOURN_POLICY_PRESET": "asvs-l9"}).build_policy()

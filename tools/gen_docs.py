@@ -1,4 +1,5 @@
-"""Write docs/session.md and docs/lifecycle.md from the code, and the tables of docs/templates.md.
+"""Write docs/session.md, docs/lifecycle.md and docs/policy-presets.md from the code, docs/asvs.md from its table,
+and the tables of docs/templates.md.
 
     python tools/gen_docs.py [--check]
 
@@ -12,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from sojourn.core.lifecycle import INITIAL, TRANSITIONS
+from sojourn.core.presets import PRESETS
 from sojourn.core.session import Session, Status
 from sojourn.core.shortcodes import SHORTCODES
 from sojourn.core.templates import RESERVED
@@ -48,6 +50,7 @@ def pages() -> dict[str, str]:
         "session.md": session_page(),
         "lifecycle.md": lifecycle_page(),
         "templates.md": filled_in("templates.md", {"shortcodes": shortcodes(), "reserved": reserved()}),
+        "policy-presets.md": presets_page(),
     }
 
 
@@ -73,6 +76,32 @@ def shortcodes() -> str:
 def reserved() -> str:
     """The claims that no template sets."""
     return ", ".join(f"`{name}`" for name in sorted(RESERVED))
+
+
+PRESETS_HEAD = """# Policy presets
+
+Chosen by `preset` in the table `[policy]`, by `SOJOURN_POLICY_PRESET`, or at run time by
+`sojourn policy use`. What a preset does not set keeps its default, and every member may be set beside it.
+Durations are seconds. An inactivity limit ends a session up to `touch_interval_seconds` early and never late.
+A preset makes nobody conformant: the last column says what its source asks for that no policy can do.
+
+| preset | sets | source | beyond a policy |
+|---|---|---|---|
+"""
+
+
+def presets_page() -> str:
+    """The policy presets with their sources."""
+    page = NOTE + PRESETS_HEAD
+    for one in PRESETS.values():
+        members = "<br>".join(f"`{name}` = {shown(value)}" for name, value in one.members.items())
+        page += f"| `{one.name}` | {members} | {one.source} | {one.beyond} |\n"
+    return page
+
+
+def shown(value: object) -> str:
+    """A value as the TOML file has it, or that there is none."""
+    return "none" if value is None else str(value).lower()
 
 
 def session_page() -> str:

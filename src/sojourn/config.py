@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -13,6 +14,7 @@ import msgspec
 
 from sojourn.core.errors import ConfigurationError, Invalid
 from sojourn.core.policy import Policy
+from sojourn.core.presets import preset
 from sojourn.core.roles import Roles
 from sojourn.places import CityDatabase
 from sojourn.service.frontend import FrontendSettings
@@ -82,7 +84,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
     policy: dict[str, Any] = {}
-    """Lifetimes and limits by their names in `Policy`; SOJOURN_POLICY_… as a variable."""
+    """Lifetimes and limits by their names in `Policy`, over those of a `preset` if one is named;
+    SOJOURN_POLICY_… as a variable."""
     roles: dict[str, tuple[str, ...]] = {}
     """What each role may do: `org:<role>` = a list of `org:<feature>:<permission>`."""
 
@@ -93,15 +96,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def build_policy(self) -> Policy:
         """The policy. Raises ConfigurationError naming the setting that does not fit."""
         known = set(Policy.__dataclass_fields__)
-        for name in self.policy:
+        given = {name: value for name, value in self.policy.items() if name != "preset"}
+        for name in given:
             if name not in known:
                 raise ConfigurationError(f"policy.{name} is not a setting.")
         try:
+            chosen = self.policy.get("preset")
+            base = Policy() if chosen is None else preset(str(chosen)).policy()
             settings = {
                 name: msgspec.convert(value, _POLICY_TYPES[name], strict=False)
-                for name, value in self.policy.items()
+                for name, value in given.items()
             }
-            return Policy(**settings)
+            return replace(base, **settings)
         except (msgspec.ValidationError, Invalid) as error:
             raise ConfigurationError(f"policy: {error}") from None
 

@@ -92,3 +92,19 @@ async def test_stored_changes_that_contradict_the_configuration(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match="stored changes"):
         async with opened(url, policy=Policy(lifetime_seconds=3600)):
             pass
+
+
+async def test_a_preset_at_run_time() -> None:
+    """What it sets holds from now on, for new sessions; of one that was used before nothing is left."""
+    async with opened() as sojourn:
+        await sojourn.policies.use("asvs-l2")
+        assert sojourn.policy.max_sessions_per_user == 10
+        view = await sojourn.policies.use("nist-aal2")
+        assert view.changed == ("inactivity_seconds", "lifetime_seconds")
+        assert view.policy == Policy(lifetime_seconds=86_400, inactivity_seconds=3600)
+        session = await sojourn.sessions.create(user_id=await user_id(sojourn))
+        assert session.expire_at - session.created_at == 86_400_000
+        assert session.inactivity_seconds == 3600
+        with pytest.raises(Invalid):
+            await sojourn.policies.use("nist-aal4")
+        assert sojourn.policy == view.policy

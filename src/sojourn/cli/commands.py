@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 import sojourn
-from sojourn.cli import bench, doctor, keys, operate, organizations, policy, serve, sessions, templates
+from sojourn.cli import bench, doctor, keys, operate, organizations, policy, serve, sessions, templates, users
 
 app = App(name="sojourn", version=sojourn.__version__, help="The session layer you own.")
 app.command(serve.serve)
@@ -13,6 +13,7 @@ app.command(operate.migrate)
 app.command(operate.sweep)
 app.command(doctor.doctor)
 app.command(sessions.app)
+app.command(users.app)
 app.command(organizations.app)
 app.command(templates.app)
 app.command(policy.app)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from sojourn.cli.common import Target, table
+from sojourn.cli.common import Target, emit, table
 from sojourn.core.errors import Invalid
+from sojourn.core.presets import PRESETS
 from sojourn.http.own import views
 from sojourn.runtime import Sojourn
 from sojourn.service.policies import PolicyView
@@ -51,6 +53,40 @@ def change(*members: str, target: Target = Target()) -> None:  # noqa: B008
 
 
 @app.command
+def presets(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
+    """Show the presets that there are, with what they set and where that comes from.
+
+    Parameters
+    ----------
+    as_json
+        Print one JSON object.
+    """
+    shown = [
+        {"name": one.name, "members": dict(one.members), "source": one.source, "beyond": one.beyond}
+        for one in PRESETS.values()
+    ]
+    rows = [
+        (one.name, ", ".join(f"{name}={value}" for name, value in one.members.items()), one.source)
+        for one in PRESETS.values()
+    ]
+    emit({"presets": shown}, as_json=as_json, text=table(("preset", "sets", "source"), rows))
+
+
+@app.command
+def use(preset: str, /, *, target: Target = Target()) -> None:  # noqa: B008
+    """Set what a preset sets and nothing else, for sessions and tokens made from now on.
+
+    Parameters
+    ----------
+    preset
+        One of `sojourn policy presets`.
+    target
+        The database.
+    """
+    _print(target, asyncio.run(_use(target, preset)))
+
+
+@app.command
 def reset(*names: str, target: Target = Target()) -> None:  # noqa: B008
     """Take members of the policy back to what is configured; all of them where none is named.
 
@@ -90,6 +126,11 @@ async def _get(target: Target) -> PolicyView:
 async def _change(target: Target, changes: dict[str, object]) -> PolicyView:
     async with Sojourn.open(config=target.settings()) as sojourn:
         return await sojourn.policies.change(changes)
+
+
+async def _use(target: Target, preset: str) -> PolicyView:
+    async with Sojourn.open(config=target.settings()) as sojourn:
+        return await sojourn.policies.use(preset)
 
 
 async def _reset(target: Target, names: tuple[str, ...]) -> PolicyView:

@@ -136,6 +136,7 @@ def revoke(
     user_id: str | None = None,
     client_id: str | None = None,
     application: str | None = None,
+    signing_key: str | None = None,
     address: list[str] | None = None,
     everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
@@ -154,6 +155,8 @@ def revoke(
         All on this client.
     application
         All created with this API key, or by the program of this name.
+    signing_key
+        All that may have been given a token of the signing key with this kid.
     address
         All last seen in this network (CIDR); may be given several times.
     everything
@@ -166,7 +169,11 @@ def revoke(
         The database.
     """
     which = SessionFilter(
-        user_id=user_id, client_id=client_id, application=application, addresses=tuple(address or ())
+        user_id=user_id,
+        client_id=client_id,
+        application=application,
+        signing_key=signing_key,
+        addresses=tuple(address or ()),
     )
     if (session_id is not None) == bool(which.given() or everything):
         raise Invalid("session", "Name one session, or say which ones, or give --all.")

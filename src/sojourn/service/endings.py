@@ -18,7 +18,7 @@ from sojourn.core.session import Instigator, Reason, Session, Status
 from sojourn.service import cutoffs
 from sojourn.service.context import ATTEMPTS, Context, check_page
 from sojourn.service.cutoffs import cut
-from sojourn.service.filters import SessionFilter, comes_from
+from sojourn.service.filters import SessionFilter, comes_from, with_key
 from sojourn.service.ports import (
     Document,
     Operation,
@@ -73,9 +73,10 @@ class Endings:
 
     async def preview(self, which: SessionFilter) -> Preview:
         """Count the live sessions that fit and show a few, without ending any. Looks at every session that
-        may fit, so of a large instance it takes seconds. Raises Invalid."""
+        may fit, so of a large instance it takes seconds. Raises Invalid, NotFound (a signing key)."""
         networks = which.networks()
         now = self._context.clock.now()
+        which = await with_key(self._context.store, which, now)
         count, before = 0, None
         sample: list[Session] = []
         while True:
@@ -94,13 +95,15 @@ class Endings:
 
         All of one user, of one client or of the instance end in this call, whatever their number. Any other
         description is worked off in the background, in steps that another process resumes when this one
-        dies. A filter that gives nothing needs `everything`. Raises Invalid, NotFound (user or client).
+        dies. A filter that gives nothing needs `everything`. Raises Invalid, NotFound (user,
+        client or signing key).
         """
         which.networks()
         given = which.given()
         if not given and not everything:
             raise Invalid("filter", "A filter that fits every session takes all: true.")
         now = self._context.clock.now()
+        which = await with_key(self._context.store, which, now)
         ending = Ending(
             id=self._context.id(Prefix.ENDING, now),
             filter=which,

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from sojourn.core.errors import Conflict, Invalid, SojournError
 from sojourn.core.events import EventType
 from sojourn.core.policy import Policy
+from sojourn.core.presets import preset
 from sojourn.core.session import Instigator
 from sojourn.service.context import ATTEMPTS, Context
 from sojourn.service.ports import PutDocument, Refused
@@ -47,6 +48,12 @@ class Policies:
         unknown, has the wrong type or contradicts another.
         """
         return await self._store(lambda stored: {**stored, **changes})
+
+    async def use(self, name: str) -> PolicyView:
+        """Set what a preset sets (`core/presets.py`) and take everything else back to what is configured, so
+        that nothing of another preset is left. Raises Invalid naming the presets there are."""
+        members = preset(name).members
+        return await self._store(lambda _: members)
 
     async def reset(self, names: Iterable[str] | None = None) -> PolicyView:
         """Go back to what is configured, for the members named or for all. Raises Invalid for a name that is

@@ -22,7 +22,7 @@ from sojourn.core.session import Activity, Actor, Instigator, Session, Status
 from sojourn.service import choosing, cutoffs, devices, placing, refusals
 from sojourn.service.context import ATTEMPTS, Context, Once, check_page
 from sojourn.service.cutoffs import cut
-from sojourn.service.filters import SessionFilter, comes_from
+from sojourn.service.filters import SessionFilter, comes_from, with_key
 from sojourn.service.placing import PLACE_ATTEMPTS, Placement
 from sojourn.service.ports import (
     Held,
@@ -209,13 +209,14 @@ class Sessions:
         """Sessions over all users by any of their facts, newest first; `cursor` goes on where a page ended.
 
         A page is found among a bounded number of sessions, so it may hold fewer than `limit` (1 to 500), even
-        none, and still have a cursor. Raises Invalid.
+        none, and still have a cursor. Raises Invalid, NotFound (a signing key).
         """
         check_page(limit)
         networks = which.networks()
         if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
             raise Invalid("cursor", "cursor must be one that an earlier page gave.")
         now = self._context.clock.now()
+        which = await with_key(self._context.store, which, now)
         walk = SessionWalk(
             now=now,
             before=None if cursor is None else int(cursor),

@@ -54,7 +54,7 @@ OPERATIONS = (
         handler=begin_ending,
         body=BeginEnding,
         answer=(Ending, EndingPreview),
-        errors={404: "There is no such user or client."},
+        errors={404: "There is no such user, client or signing key."},
     ),
     Operation(
         method="GET",

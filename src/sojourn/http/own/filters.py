@@ -20,6 +20,7 @@ _TEXTS = (
     Text("organization_id", "Sessions in which this organization was last active."),
     Text("actor", "Sessions in which this actor, named by its `sub`, acts as the user."),
     Text("application", "Sessions that this application created."),
+    Text("signing_key", "Sessions that may have been given a token of the signing key with this kid."),
 )
 _INSTANTS = (
     InstantOf("created_from", "Created at this instant or later, Unix ms."),
@@ -41,6 +42,7 @@ class Filter(msgspec.Struct):
     organization_id: Id | None = None
     actor: Id | None = None
     application: Id | None = None
+    signing_key: Id | None = None
     addresses: Annotated[list[Id], msgspec.Meta(max_length=100)] = []
     created_from: Instant | None = None
     created_before: Instant | None = None

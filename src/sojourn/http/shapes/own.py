@@ -128,6 +128,7 @@ class Filter(Shape):
     organization_id: str | UnsetType = UNSET
     actor: str | UnsetType = UNSET
     application: str | UnsetType = UNSET
+    signing_key: str | UnsetType = UNSET
     addresses: list[str] | UnsetType = UNSET
     created_from: Instant | UnsetType = UNSET
     created_before: Instant | UnsetType = UNSET
