@@ -144,11 +144,6 @@ def _sessions(users: list[str], count: int, *, first_day: int) -> Iterator[Sessi
         )
 
 
-def _client(session: Session) -> Client:
-    at = session.created_at
-    return Client(id=session.client_id, created_at=at, updated_at=at, last_active_session_id=session.id)
-
-
 def _insert(connection: apsw.Connection, sessions: list[Session]) -> None:
     entropy = SystemEntropy()
     with connection:

@@ -1,5 +1,5 @@
-"""Write docs/session.md, docs/lifecycle.md and docs/policy-presets.md from the code, docs/asvs.md from its table,
-and the tables of docs/templates.md.
+"""Write docs/session.md, docs/lifecycle.md and docs/policy-presets.md from the code, docs/asvs.md from its
+table, and the tables of docs/templates.md.
 
     python tools/gen_docs.py [--check]
 
@@ -9,6 +9,7 @@ With --check nothing is written; exits with 1 where a page is not up to date.
 from __future__ import annotations
 
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def pages() -> dict[str, str]:
         "lifecycle.md": lifecycle_page(),
         "templates.md": filled_in("templates.md", {"shortcodes": shortcodes(), "reserved": reserved()}),
         "policy-presets.md": presets_page(),
+        "asvs.md": asvs_page(),
     }
 
 
@@ -96,6 +98,25 @@ def presets_page() -> str:
     for one in PRESETS.values():
         members = "<br>".join(f"`{name}` = {shown(value)}" for name, value in one.members.items())
         page += f"| `{one.name}` | {members} | {one.source} | {one.beyond} |\n"
+    return page
+
+
+ASVS_HEAD = """# OWASP ASVS 5.0: sessions and self-contained tokens
+
+Chapters 7 and 9, each requirement with the tests that show what sojourn does for it and with what is left to
+the application. For programs it is in [asvs.toml](asvs.toml). A map to check by, no claim of conformance.
+
+| requirement | level | gist | shown by | the application |
+|---|---|---|---|---|
+"""
+
+
+def asvs_page() -> str:
+    """Requirements and their tests."""
+    page = NOTE + ASVS_HEAD
+    for one in tomllib.loads((DOCS / "asvs.toml").read_text())["requirement"]:
+        tests = "<br>".join(f"`{test}`" for test in one["tests"])
+        page += f"| {one['id']} | {one['level']} | {one['gist']} | {tests} | {one.get('application', '')} |\n"
     return page
 
 

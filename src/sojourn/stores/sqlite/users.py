@@ -36,17 +36,21 @@ class Users:
 
     async def users(self, query: UserQuery) -> Sequence[User]:
         """As the port says."""
-        where, bindings = _of_users(query)
-        way = "DESC" if query.descending else "ASC"
-        order = f"ORDER BY {_ORDER[query.order]} {way}, u.seq {way}"
-        sql = f"{_SQL['user_page']} {where} {order} LIMIT :limit OFFSET :offset"
-        return [user_of(row) for row in await self._reads.search(Statement(sql, bindings))]
+        return [user_of(row) for row in await self._reads.search(page_of(query))]
 
     async def count_users(self, query: UserQuery) -> int:
         """As the port says."""
         where, bindings = _of_users(query)
         ((total,),) = await self._reads.search(Statement(f"{_SQL['user_count']} {where}", bindings))
         return total
+
+
+def page_of(query: UserQuery) -> Statement:
+    """The statement that reads a page of users."""
+    where, bindings = _of_users(query)
+    way = "DESC" if query.descending else "ASC"
+    order = f"ORDER BY {_ORDER[query.order]} {way}, u.seq {way}"
+    return Statement(f"{_SQL['user_page']} {where} {order} LIMIT :limit OFFSET :offset", bindings)
 
 
 # Which ones ------------------------------------------------------------------------------------------------
