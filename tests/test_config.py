@@ -187,7 +187,11 @@ def test_a_policy_that_does_not_fit(name: str, value: str) -> None:
 def test_every_limit_can_be_set() -> None:
     """Each field of the policy has its variable, whatever its type."""
     values = {name: _other(getattr(Policy(), name)) for name in Policy.__dataclass_fields__}
-    values |= {"max_sessions_per_user": 3, "session_limit_action": "evict_idle"}
+    values |= {
+        "max_sessions_per_user": 3,
+        "session_limit_action": "evict_idle",
+        "session_token_template": "x",
+    }
     environment = {f"SOJOURN_POLICY_{name.upper()}": str(value).lower() for name, value in values.items()}
     policy = load(environment=environment).build_policy()
     assert {name: getattr(policy, name) for name in values} == values
