@@ -90,6 +90,7 @@ async def test_the_public_members_of_a_sojourn() -> None:
         public = {name for name in dir(made) if not name.startswith("_")}
     assert public == SERVICES | {
         "feed",
+        "reach",
         "instance",
         "issuer",
         "frontend",

@@ -34,6 +34,7 @@ from sojourn.service.memberships import Memberships
 from sojourn.service.organizations import Organizations
 from sojourn.service.policies import Policies
 from sojourn.service.ports import Clock, Entropy, Places, Store
+from sojourn.service.reach import Reach
 from sojourn.service.refresh_tokens import RefreshTokens
 from sojourn.service.server_secret import ServerSecret
 from sojourn.service.sessions import Sessions
@@ -124,6 +125,7 @@ class Sojourn:
         self.keys = keys
         self.events = EventLog(context)
         self.feed = feed
+        self.reach = Reach(context, feed)
         self.endings = endings
         self.doctor = Doctor(context, api_keys, held)
         self.sweeper = sweeper
@@ -177,6 +179,7 @@ class Sojourn:
             background = [
                 asyncio.create_task(sojourn._held.run()),
                 asyncio.create_task(sojourn.policies.run()),
+                asyncio.create_task(sojourn.reach.run()),
             ]
             if settings.sweep:
                 background.append(asyncio.create_task(sojourn.sweeper.run()))

@@ -48,6 +48,34 @@ async def test_parameters_out_of_bounds(http: httpx.AsyncClient, name: str, valu
         assert (answer.status_code, answer.json()["errors"][0]["meta"]["param_name"]) == (422, name)
 
 
+async def test_revoking_with_proof(http: httpx.AsyncClient, sojourn: Sojourn) -> None:
+    """The answer says how many verifiers were waited for; without `reach=wait` nobody was."""
+    one, other = await new_session(sojourn), await new_session(sojourn)
+    nobody = {"verifiers": 0, "acknowledged": 0, "lapsed": 0}
+    plain = check_answer(await http.post(f"/sojourn/v1/sessions/{one.id}/revoke", json={"reason": "lost"}))
+    assert (plain["status"], plain["ending"]["note"], plain["reach"]) == ("revoked", "lost", None)
+    waited = check_answer(await http.post(f"/sojourn/v1/sessions/{one.id}/revoke?reach=wait"))
+    assert nobody.items() <= waited["reach"].items()
+    path = f"/sojourn/v1/users/{other.user_id}/sessions/end"
+    assert check_answer(await http.post(path))["reach"] is None
+    assert nobody.items() <= check_answer(await http.post(f"{path}?reach=wait"))["reach"].items()
+    check_error(await http.post(f"{path}?reach=soon"), 422, "form_param_value_invalid", "reach")
+
+
+async def test_acknowledgements(
+    anonymous: httpx.AsyncClient, http: httpx.AsyncClient, verifier: dict[str, str]
+) -> None:
+    """A verifier key may acknowledge; what is malformed is refused by its name."""
+    path = f"{PATH}/acknowledge"
+    body: dict[str, object] = {"subscription": "nobody", "position": 1}
+    for _ in range(2):
+        check_answer(await anonymous.post(path, json=body, headers=verifier))
+    check_error(await anonymous.post(path, json=body), 401, "clerk_key_invalid")
+    for name, value in (("position", -1), ("subscription", ""), ("subscription", "x" * 65)):
+        answer = await http.post(path, json=body | {name: value})
+        assert (answer.status_code, answer.json()["errors"][0]["meta"]["param_name"]) == (422, name)
+
+
 class Listener:
     """Reads a stream in a thread of its own."""
 

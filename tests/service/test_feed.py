@@ -17,6 +17,7 @@ from sojourn.core.events import CHANGES_CLAIMS, Event, EventType
 from sojourn.core.keys import ApiKeyKind
 from sojourn.core.revocations import RevocationKind, of_event
 from sojourn.service import feed as feeds
+from sojourn.service import feed_ring
 from sojourn.service.filters import SessionFilter
 from sojourn.testing import ManualClock
 from sojourn.tokens.keys import SigningKey
@@ -116,7 +117,7 @@ async def test_a_newcomer_is_told_what_still_matters(sojourn: Sojourn, clock: Ma
     assert [one["session_id"] for one in await entries(sojourn)] == [old.id]
     clock.advance(ms=1)
     await sojourn.sessions.revoke(young.id)
-    await sojourn.feed._read()
+    await sojourn.feed.catch_up()
     assert [one["session_id"] for one in await entries(sojourn)] == [young.id]
 
 
@@ -124,7 +125,7 @@ async def test_the_log_is_read_back_as_far_as_matters(
     sojourn: Sojourn, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not the log of all times, but all of it that still matters, however much that is."""
-    monkeypatch.setattr(feeds, "_FIRST_LOOK", 3)
+    monkeypatch.setattr(feed_ring, "_FIRST_LOOK", 3)
     user = await user_id(sojourn)
     made = [await sojourn.sessions.create(user_id=user) for _ in range(60)]
     for session in made[:20]:
@@ -133,7 +134,7 @@ async def test_the_log_is_read_back_as_far_as_matters(
     for session in made[20:]:
         await sojourn.sessions.revoke(session.id)
     assert [one["session_id"] for one in await entries(sojourn)][-40:] == [s.id for s in made[20:]]
-    assert sojourn.feed._start > 1
+    assert sojourn.feed._ring.start > 1
 
 
 async def test_who_resumes_misses_nothing_and_repeats_nothing(sojourn: Sojourn) -> None:
@@ -223,7 +224,7 @@ async def test_a_page_is_bounded(sojourn: Sojourn, monkeypatch: pytest.MonkeyPat
     made = [await sojourn.sessions.create(user_id=user) for _ in range(8)]
     for session in made:
         await sojourn.sessions.revoke(session.id)
-        await sojourn.feed._read()
+        await sojourn.feed.catch_up()
     seen: list[str] = []
     pages = 0
     while pages == 0 or page["heartbeat"] is None:

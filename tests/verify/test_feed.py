@@ -199,6 +199,36 @@ def test_t23_nothing_revoked_is_accepted_after_a_restart(tmp_path: Path) -> None
                 assert feed.begun_anew == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_t23_revoked_with_proof_is_refused_everywhere_by_the_answer(tmp_path: Path, workers: int) -> None:
+    """T-23: with `reach=wait` no verifier accepts the token when the answer has come, whichever worker it
+    listens to. The control is a verifier that is cut off: it is waited for until it refuses by itself."""
+    with (
+        serving(tmp_path, "--workers", str(workers)) as server,
+        reached(server) as site,
+        proxied(port_of(server)) as proxy,
+    ):
+        feeds = [site.feed() for _ in range(6)]
+        try:
+            for feed in feeds:
+                assert feed.start().wait_until_fresh(PATIENCE)
+            for _ in range(5):
+                auth = site.sign_in()
+                told = site.post(f"/sojourn/v1/sessions/{auth.session_id}/revoke?reach=wait")["reach"]
+                assert [accepts(feed, auth) for feed in feeds] == [False] * 6
+                assert told["verifiers"] == 6
+            auth = site.sign_in()
+            with site.feed(proxy.url) as cut:
+                assert cut.wait_until_fresh(PATIENCE)
+                proxy.set("blackhole")
+                told = site.post(f"/sojourn/v1/sessions/{auth.session_id}/revoke?reach=wait")["reach"]
+                assert not any(accepts(feed, auth) for feed in (*feeds, cut))
+                assert told["lapsed"] >= 1
+        finally:
+            for feed in feeds:
+                feed.close()
+
+
 def test_a_feed_without_a_good_key_knows_nothing(site: Site) -> None:
     """It stays SYNCING, and a verifier refuses."""
     auth = site.sign_in()

@@ -6,18 +6,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 from cyclopts import App, Parameter
 
+from sojourn.cli.bench_reach import reach
 from sojourn.cli.bench_verify import verify
+from sojourn.cli.calling import Caller
 from sojourn.cli.common import emit, table
-from sojourn.core.errors import ConfigurationError, Unavailable
+from sojourn.core.errors import ConfigurationError
 
 app = App(name="bench", help="Measure a running server, and verification.")
 app.command(verify)
-_TIMEOUT_SECONDS = 10
+app.command(reach)
 
 
 @app.command
@@ -63,49 +64,8 @@ def http(
     emit({"url": url, "connections": connections, "results": found}, as_json=as_json, text=text)
 
 
-class _Connection:
-    """One keep-alive connection; opens itself."""
-
-    def __init__(self, url: str, key: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError("The URL has to begin with http:// or https:// and name a host.")
-        self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port or (443 if self._secure else 80)
-        self._headers = (
-            f"host: {parts.netloc}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
-        )
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Status and body of an answer. Raises Unavailable when there is none."""
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                return await self._exchange(method, path, body)
-        except (OSError, ValueError, EOFError, TimeoutError) as error:
-            self.close()
-            raise Unavailable(f"The server at {self._host}:{self._port} does not answer: {error!r}") from None
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
-
-    async def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._secure or None)
-        reader, writer = self._streams
-        head = f"{method} {path} HTTP/1.1\r\n{self._headers}content-length: {len(body)}\r\n\r\n"
-        writer.write(head.encode("latin-1") + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        lines = answer.decode("latin-1").lower().split("\r\n")
-        length = next(int(line[15:]) for line in lines if line.startswith("content-length:"))
-        return int(answer[9:12]), await reader.readexactly(length)
-
-
 async def _measure(url: str, key: str, seconds: float, connections: int) -> list[dict[str, object]]:
-    pool = [_Connection(url, key) for _ in range(connections)]
+    pool = [Caller(url, key) for _ in range(connections)]
     try:
         user = await _made(pool[0], "/v1/users", {})
         session = await _made(pool[0], "/v1/sessions", {"user_id": user})
@@ -127,7 +87,7 @@ async def _measure(url: str, key: str, seconds: float, connections: int) -> list
             connection.close()
 
 
-async def _made(connection: _Connection, path: str, body: dict[str, str]) -> str:
+async def _made(connection: Caller, path: str, body: dict[str, str]) -> str:
     status, answer = await connection.call("POST", path, msgspec.json.encode(body))
     if status != 200:
         raise ConfigurationError(
@@ -138,15 +98,15 @@ async def _made(connection: _Connection, path: str, body: dict[str, str]) -> str
 
 async def _run(
     name: str,
-    pool: list[_Connection],
+    pool: list[Caller],
     seconds: float,
-    call: Callable[[_Connection], Awaitable[tuple[int, bytes]]],
+    call: Callable[[Caller], Awaitable[tuple[int, bytes]]],
 ) -> dict[str, object]:
     took: list[float] = []
     errors = 0
     began = time.perf_counter()
 
-    async def loop(connection: _Connection) -> None:
+    async def loop(connection: Caller) -> None:
         nonlocal errors
         while (at := time.perf_counter()) < began + seconds:
             status, _ = await call(connection)

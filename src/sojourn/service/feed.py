@@ -11,22 +11,18 @@ import asyncio
 import contextlib
 import logging
 import time
-from bisect import bisect_right
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import msgspec
 
-from sojourn.core import ids, revocations
 from sojourn.core.errors import PositionLost, SojournError, Unavailable
-from sojourn.core.events import Event, EventType
-from sojourn.core.revocations import Revocation, RevocationKind
-from sojourn.core.session import Status
-from sojourn.service.context import PAGE_LIMIT, Context
+from sojourn.service.context import Context
 from sojourn.service.feed_messages import event_of, number_of, page_of
+from sojourn.service.feed_ring import FeedRing
 from sojourn.service.held_ring import HeldRing
-from sojourn.service.ports import EventPage, SessionQuery
-from sojourn.tokens.keyring import SKEW_MS, KeyState
+from sojourn.tokens.keyring import KeyState
 
 BATCH_SECONDS = 0.02
 """Revocations that come within this time go out together; also how long other processes' go unseen."""
@@ -36,23 +32,13 @@ MOST_SUBSCRIBERS = 1000
 DEFAULT_LEASE_MS = 2000
 _LINGER_SECONDS = 60.0
 """How long the log is followed on when nobody listens any more."""
-_FIRST_LOOK = 1000
+_PATIENCE_SECONDS = 1.0
+"""How long a page waits until this process may vouch for it."""
 _PIECE_BYTES = 16 * 1024
 """Batches that go out in one piece: with what the transport holds, far under 64 KiB a subscriber."""
 _PAGE_BYTES = 256 * 1024
 _log = logging.getLogger("sojourn.feed")
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Revocations of some positions of the log. `data` is JSON: `from`, `position` and `entries`."""
-
-    start: int
-    position: int
-    at: int
-    """The latest instant in it."""
-    data: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -77,24 +63,24 @@ class Feed:
     def __init__(self, context: Context, held: HeldRing, *, horizon_seconds: int | None = None) -> None:
         self._context = context
         self._held = held
-        self._horizon_seconds = horizon_seconds
-        self._ring: list[Batch] = []
-        self._epoch = ""
-        self._start = self._position = 0
-        self._checked = 0.0
+        self._ring = FeedRing(context, horizon_seconds=horizon_seconds, key_revoked=self._close)
         self._follower: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
-        self._reading = asyncio.Lock()
         self._stopping = False
-        self._asked = 0
+        self._asks: list[int] = []
+        self._left: list[tuple[Subscriber, float]] = []
+        self._registered_at = self._vouched_until = 0.0
+        self.vouched_lease_ms = -1
         self.subscribers: dict[str, Subscriber] = {}
+        self.serving = asyncio.Event()
+        """Set while somebody listens."""
+        self.acknowledged = asyncio.Event()
+        """Set when somebody has acknowledged."""
 
     @property
     def horizon_ms(self) -> int:
-        """For how long a revocation is told: as long as a token of the policy's lifetime is good, with the
-        clocks' difference added. A token older than this may have been revoked unheard."""
-        seconds = self._horizon_seconds or self._context.policy.token_lifetime_seconds
-        return seconds * 1000 + SKEW_MS
+        """For how long a revocation is told."""
+        return self._ring.horizon_ms
 
     # Listening ----------------------------------------------------------------------------------------------
 
@@ -124,27 +110,25 @@ class Feed:
         *,
         wait_seconds: float = 0.0,
         key_id: str | None = None,
+        lease_ms: int = DEFAULT_LEASE_MS,
     ) -> dict[str, object]:
         """The same as one answer, for the long poll: `hello`, some `batches`, and the `heartbeat` when that
         is all there is. With `after` up to date it waits for something new. Raises Unavailable."""
-        one = await self.subscribe(key_id=key_id, lease_ms=0)
+        one = await self.subscribe(key_id=key_id, lease_ms=lease_ms)
         try:
             hello, position = await self.hello(one, after)
-            until = asyncio.get_running_loop().time() + wait_seconds
-            while not (self._behind(position) or self._stopping):
-                left = until - asyncio.get_running_loop().time()
-                if left <= 0:
-                    break
-                one.woken.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(one.woken.wait(), left)
+            await self._woken(one, wait_seconds, lambda: bool(self._ring.behind(position)))
+            await self._woken(one, _PATIENCE_SECONDS, lambda: self._may_vouch(one))
             batches: list[msgspec.Raw] = []
             size = 0
-            for batch in self._behind(position):
+            for batch in self._ring.behind(position):
                 if size and size + len(batch.data) > _PAGE_BYTES:
                     return page_of(hello, batches, None)
                 batches.append(msgspec.Raw(batch.data))
                 size += len(batch.data)
+            if not self._may_vouch(one):
+                return page_of(hello, batches, None)
+            one.beat_at = time.monotonic()
             return page_of(hello, batches, msgspec.Raw(self.heartbeat()))
         finally:
             self.leave(one)
@@ -163,10 +147,11 @@ class Feed:
             opened_at=time.monotonic(),
         )
         self.subscribers[one.id] = one
+        self.serving.set()
         try:
             await self._follow_from_now()
             # Nobody begins with less than what was committed before, here or by another process.
-            await self._read()
+            await self._ring.read()
         except PositionLost:
             self.leave(one)
             raise Unavailable("The log has changed; try again.") from None
@@ -176,17 +161,20 @@ class Feed:
         return one
 
     def leave(self, one: Subscriber) -> None:
-        """Be woken no more."""
-        self.subscribers.pop(one.id, None)
+        """Be woken no more. What it was told last it may trust until its lease is over."""
+        if self.subscribers.pop(one.id, None) is not None and one.beat_at:
+            now = time.monotonic()
+            self._left = [(left, until) for left, until in self._left if until > now]
+            self._left.append((one, one.beat_at + one.lease_ms / 1000))
 
     async def hello(self, one: Subscriber, after: str | None) -> tuple[bytes, int]:
         """How a stream begins, and from which position of the log on."""
-        number = -1 if after is None else number_of(after, self._epoch)
-        resumed = self._start <= number <= self._position
+        number = -1 if after is None else number_of(after, self._ring.epoch)
+        resumed = self._ring.start <= number <= self._ring.position
         withdrawn = [e.kid for e in self._held.ring.entries if e.state is KeyState.WITHDRAWN]
-        position = number if resumed else self._start
+        position = number if resumed else self._ring.start
         told = {
-            "epoch": self._epoch,
+            "epoch": self._ring.epoch,
             "position": position,
             "resumed": resumed,
             "subscription": one.id,
@@ -201,37 +189,93 @@ class Feed:
         """That everything committed up to `clock`, on this process's monotonic clock (ms), is in the log up
         to `position`."""
         told = {
-            "from": self._ring[-1].position if self._ring else self._start,
-            "position": self._position,
-            "clock": _ms(self._checked),
+            "from": self._ring.last,
+            "position": self._ring.position,
+            "clock": _ms(self._ring.checked),
             "at": self._context.clock.now(),
             "horizon_ms": self.horizon_ms,
-            "acknowledge": self._asked > 0,
+            "acknowledge": bool(self._asks),
         }
         return _encode(told)
 
     async def _due(self, one: Subscriber) -> AsyncGenerator[bytes]:
         """What a subscriber has not been told yet."""
-        while batches := self._behind(one.position):
+        while batches := self._ring.behind(one.position):
             piece: list[bytes] = []
             size = 0
             for batch in batches:
                 if size and size + len(batch.data) > _PIECE_BYTES:
                     break
-                piece.append(event_of("revocations", f"{self._epoch}.{batch.position}", batch.data))
+                piece.append(event_of("revocations", f"{self._ring.epoch}.{batch.position}", batch.data))
                 size += len(batch.data)
                 one.position = batch.position
             yield b"".join(piece)
         now = time.monotonic()
-        asked = self._asked > 0 and one.acknowledged < self._asked
-        if now - one.beat_at >= HEARTBEAT_SECONDS * 0.9 or asked:
+        asked = one.acknowledged < max(self._asks, default=-1)
+        if (now - one.beat_at >= HEARTBEAT_SECONDS * 0.9 or asked) and self._may_vouch(one):
             one.beat_at = now
-            one.position = self._position
-            yield event_of("heartbeat", f"{self._epoch}.{self._position}", self.heartbeat())
+            one.position = self._ring.position
+            yield event_of("heartbeat", f"{self._ring.epoch}.{one.position}", self.heartbeat())
 
-    def _behind(self, position: int) -> Sequence[Batch]:
-        first = bisect_right(self._ring, position, key=lambda batch: batch.position)
-        return self._ring[first : first + PAGE_LIMIT]
+    async def _woken(self, one: Subscriber, seconds: float, met: Callable[[], bool]) -> None:
+        """Until something is met, at most so long."""
+        until = time.monotonic() + seconds
+        while not (met() or self._stopping or one.closed):
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            one.woken.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(one.woken.wait(), left)
+
+    # Vouching (service/reach.py) ----------------------------------------------------------------------------
+
+    def vouch(self, *, lease_ms: int, until: float) -> None:
+        """From now until an instant of the monotonic clock, vouch to listeners with leases up to this: other
+        processes know of them."""
+        if lease_ms > self.vouched_lease_ms or time.monotonic() >= self._vouched_until:
+            self._registered_at = time.monotonic()
+        self.vouched_lease_ms, self._vouched_until = lease_ms, until
+
+    def withdraw(self) -> bool:
+        """Vouch for nothing any more, if nobody listens and no lease is left. Whether that is so."""
+        now = time.monotonic()
+        if self.subscribers or any(until > now for _, until in self._left):
+            return False
+        self.vouched_lease_ms, self._vouched_until = -1, 0.0
+        self.serving.clear()
+        return True
+
+    def vouched(self) -> Sequence[tuple[Subscriber, float]]:
+        """Whoever may trust something told before the last read of the log, and until when on the monotonic
+        clock (s)."""
+        told = [(one, one.beat_at + one.lease_ms / 1000) for one in self.subscribers.values() if one.beat_at]
+        now = time.monotonic()
+        return [*told, *((one, until) for one, until in self._left if until > now)]
+
+    async def catch_up(self) -> int:
+        """Read the log to its end. Where that is."""
+        if self._ready is not None and self._ready.done() and not self._ready.exception():
+            await self._ring.read()
+        return self._ring.position
+
+    @contextmanager
+    def asking(self, position: int) -> Generator[None]:
+        """Ask listeners to acknowledge a place of the log."""
+        self._asks.append(position)
+        self._wake()
+        try:
+            yield
+        finally:
+            self._asks.remove(position)
+
+    def _may_vouch(self, one: Subscriber) -> bool:
+        return (
+            time.monotonic() < self._vouched_until
+            and one.lease_ms <= self.vouched_lease_ms
+            # Whoever has looked for listeners before is not waiting for what was read before.
+            and self._ring.checked >= self._registered_at
+        )
 
     # Following the log --------------------------------------------------------------------------------------
 
@@ -245,7 +289,7 @@ class Feed:
 
     async def _follow(self, ready: asyncio.Future[None]) -> None:
         try:
-            await self._begin()
+            await self._ring.begin()
         except Exception as error:
             ready.set_exception(error if isinstance(error, SojournError) else Unavailable())
             return
@@ -253,10 +297,10 @@ class Feed:
         beat_at = sent_at = time.monotonic()
         while self.subscribers or time.monotonic() - sent_at < _LINGER_SECONDS:
             try:
-                before = len(self._ring) and self._ring[-1].position
-                await self._read()
+                before = self._ring.last
+                await self._ring.read()
                 now = time.monotonic()
-                fresh = (len(self._ring) and self._ring[-1].position) != before
+                fresh = self._ring.last > before
                 if fresh or now - beat_at >= HEARTBEAT_SECONDS:
                     beat_at = now
                     self._wake()
@@ -282,88 +326,16 @@ class Feed:
             one.closed = True
         self._wake()
         try:
-            await self._begin()
+            await self._ring.begin()
         except SojournError as error:
             _log.warning("the log cannot be read: %s", error.detail)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    async def _begin(self) -> None:
-        """Read the log from as far back as matters."""
-        since = self._context.clock.now() - self.horizon_ms
-        count = _FIRST_LOOK
-        while True:
-            position = await self._context.store.position_back(count)
-            page = await self._context.store.events(position, 1)
-            further = await self._context.store.position_back(count * 4)
-            if further == position or not page.events or _logged_at(page.events[0]) < since:
-                break
-            count *= 4
-        self._epoch, _, number = position.rpartition(".")
-        self._ring.clear()
-        self._start = self._position = int(number)
-        await self._read()
-
-    async def _read(self) -> None:
-        """Take in what the log has further. Raises PositionLost and what a store may."""
-        async with self._reading:
-            while True:
-                checked = time.monotonic()
-                page = await self._context.store.events(f"{self._epoch}.{self._position}", PAGE_LIMIT)
-                await self._take_in(page)
-                if len(page.events) < PAGE_LIMIT:
-                    break
-            self._checked = checked
-            self._forget()
-
-    async def _take_in(self, page: EventPage) -> None:
-        found = [one for event in page.events if (one := await self._revocation(event)) is not None]
-        position = int(page.position.rpartition(".")[2])
-        if found:
-            start = self._ring[-1].position if self._ring else self._start
-            entries = [one.to_wire() for one in found]
-            data = _encode({"from": start, "position": position, "entries": entries})
-            self._ring.append(Batch(start, position, max(one.at for one in found), data))
-        self._position = position
-
-    def _forget(self) -> None:
-        since = self._context.clock.now() - self.horizon_ms
-        gone = 0
-        while gone < len(self._ring) and self._ring[gone].at < since:
-            gone += 1
-        if gone:
-            self._start = self._ring[gone - 1].position
-            del self._ring[:gone]
-
-    async def _revocation(self, event: Event) -> Revocation | None:
-        found = revocations.of_event(event)
-        if event.type is EventType.API_KEY_REVOKED:
-            for one in self.subscribers.values():
-                one.closed = one.closed or one.key_id == event.resource_id
-            self._wake()
-        if found is None or found.kind is not RevocationKind.CLIENT:
-            return found
-        return replace(found, session_ids=tuple(await self._ended_on(event)))
-
-    async def _ended_on(self, event: Event) -> Sequence[str]:
-        """The sessions that a client has lost: its tokens do not name it."""
-        since, offset, found = event.at - self.horizon_ms, 0, list[str]()
-        while True:
-            page = await self._context.store.sessions(
-                SessionQuery(
-                    now=self._context.clock.now(),
-                    client_id=event.client_id,
-                    statuses=frozenset({Status.REVOKED}),
-                    limit=PAGE_LIMIT,
-                    offset=offset,
-                )
-            )
-            for held in page.items:
-                ending = held.session.ending
-                if held.session.id != event.session_id and (ending is None or ending.at >= since):
-                    found.append(held.session.id)
-            if len(page.items) < PAGE_LIMIT:
-                return found
-            offset += PAGE_LIMIT
+    def _close(self, key_id: str | None) -> None:
+        """The key is good no more: end the streams that were opened with it."""
+        for one in self.subscribers.values():
+            one.closed = one.closed or one.key_id == key_id
+        self._wake()
 
     def _wake(self) -> None:
         for one in self.subscribers.values():
@@ -382,14 +354,6 @@ class Feed:
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.gather(self._follower, return_exceptions=True)
-
-
-def _logged_at(event: Event) -> int:
-    """When an event was written (Unix ms): its `at` may be a deadline long past, its id is of that moment."""
-    try:
-        return ids.created_at_ms(event.id)
-    except ValueError:
-        return event.at
 
 
 def _ms(seconds: float) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from sojourn.http.own.filters import Id, Note
+from sojourn.http.own.reach import REACH, reached
 from sojourn.http.routes import Call, Operation
 from sojourn.http.shapes.own import SessionsEnded
 from sojourn.http.shapes.users import User
@@ -27,12 +28,21 @@ class EnsureUser(msgspec.Struct):
 
 
 async def end_sessions(call: Call) -> object:
-    """End all sessions of a user, or all others than one, in one step."""
+    """End all sessions of a user, or all others than one, in one step.
+
+    With `reach=wait` it answers when no verifier accepts a token of theirs any more.
+    """
     body = body_of(call.body, EndSessions)
+    wait = REACH.of(call.query()) is not None
     await call.sojourn.sessions.revoke_all_of_user(
         call.id, note=body.reason, except_session_id=body.except_session_id
     )
-    return {"object": "sessions_ended", "user_id": call.id, "except_session_id": body.except_session_id}
+    return {
+        "object": "sessions_ended",
+        "user_id": call.id,
+        "except_session_id": body.except_session_id,
+        "reach": await reached(call) if wait else None,
+    }
 
 
 async def get_by_external_id(call: Call) -> object:
@@ -53,6 +63,7 @@ OPERATIONS = (
         name="EndSessionsOfUser",
         handler=end_sessions,
         body=EndSessions,
+        query=(REACH,),
         answer=SessionsEnded,
     ),
     Operation(

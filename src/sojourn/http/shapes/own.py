@@ -112,12 +112,22 @@ class SessionExplanation(Shape):
     events: list[Event]
 
 
+class Reach(Shape):
+    """Nobody accepts it any more: so many verifiers have acknowledged, the leases of the rest are over."""
+
+    verifiers: int
+    acknowledged: int
+    lapsed: int
+    ms: int
+
+
 class SessionsEnded(Shape):
     """All sessions of the user that were there have ended, but for the one that was to be kept."""
 
     object: Literal["sessions_ended"]
     user_id: str
     except_session_id: str | None
+    reach: Reach | None
 
 
 class Filter(Shape):

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from sojourn.core.revocations import RevocationKind
 from sojourn.http.shapes.common import Instant, Shape
+from sojourn.http.shapes.own import Reach, SessionFacts
 
 Clock = Annotated[int, Meta(description="Milliseconds of the server's monotonic clock.")]
 Place = Annotated[int, Meta(description="A place in the log, without its epoch.")]
@@ -66,3 +67,16 @@ class RevocationPage(Shape):
     hello: RevocationHello
     batches: list[RevocationBatch]
     heartbeat: RevocationHeartbeat | None
+
+
+class RevokedSession(SessionFacts, kw_only=True):
+    """A session that has ended, and whether that was waited for."""
+
+    reach: Reach | None
+
+
+class Acknowledged(Shape):
+    """The acknowledgement has been taken."""
+
+    object: Literal["acknowledgement"]
+    subscription: str
