@@ -128,7 +128,7 @@ async def race(sojourn: Sojourn, both: Workers, presentations: int, *, held: boo
     if secret is None or secret.generation != 2:
         found.wrong.append(f"not one rotation: {secret}")
     given = {token for what, _, token in answers if what == "sign_in"}
-    found.successor = next(iter(given))
+    found.successor = next(iter(given)) or ""
     if len(given) != 1 or first.token in given:
         found.wrong.append(f"{len(given)} successors")
     for what, client, token in answers:

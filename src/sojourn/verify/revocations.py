@@ -7,7 +7,7 @@ the verifier's own monotonic clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -210,12 +210,11 @@ class Revocations:
 
     def _forget(self) -> None:
         since = self._server_at - self._horizon_ms
-        instants: tuple[dict[Any, int], ...] = (self._sessions, self._stale_sessions, self._stale_members)
-        for table in instants:
-            _drop(table, lambda at: at < since)
-        not_befores: tuple[dict[Any, _NotBefore], ...] = (self._users, self._everybody)
-        for table in not_befores:
-            _drop(table, lambda kept: kept.at < since)
+        _drop(self._sessions, lambda at: at < since)
+        _drop(self._stale_sessions, lambda at: at < since)
+        _drop(self._stale_members, lambda at: at < since)
+        _drop(self._users, lambda kept: kept.at < since)
+        _drop(self._everybody, lambda kept: kept.at < since)
 
 
 class _NotBefore(msgspec.Struct, frozen=True):
