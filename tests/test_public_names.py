@@ -98,6 +98,7 @@ async def test_the_public_members_of_a_sojourn() -> None:
         "policy",
         "open",
         "check",
+        "begin_again",
         "rekey",
         "authenticator",
     }

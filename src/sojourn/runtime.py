@@ -241,6 +241,10 @@ class Sojourn:
         """Put every stored key under a new master key (None: in the clear), all in one step."""
         await instances.rekey(self._context, self._held, new)
 
+    async def begin_again(self) -> str:
+        """After a restore: end every session that there is and take a new epoch, in one step. The epoch."""
+        return await instances.begin_again(self._context)
+
     async def check(self) -> None:
         """Whether the store answers. Raises Unavailable when it does not."""
         if await self._context.store.instance() is None:

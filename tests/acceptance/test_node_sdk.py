@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.browsers import beside, browser
 from tests.conftest import require_tool
+from tests.postgres.databases import Databases
 from tests.support import Server, serving
 
 NODE = Path(__file__).parent / "node"
@@ -53,6 +54,13 @@ def run_node(script: str, server: Server, **environment: str) -> None:
 def test_every_operation_of_the_node_sdk(tmp_path: Path, script: str) -> None:
     """Each named check of the runner passes, and none of them has gone missing."""
     with serving(tmp_path) as server:
+        run_node(script, server)
+
+
+@pytest.mark.parametrize("script", ["run.mjs", "tickets.mjs"])
+def test_the_node_sdk_on_postgresql(tmp_path: Path, databases: Databases, script: str) -> None:
+    """The same on the other store."""
+    with serving(tmp_path, SOJOURN_DATABASE_URL=databases.new()) as server:
         run_node(script, server)
 
 

@@ -27,10 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 NO_RETRY = RetryConfig("none", BackoffStrategy(1, 1, 1, 1), False)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the file."""
-    with serving(tmp_path_factory.mktemp("python-sdk")) as running:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the file, on each of the stores."""
+    chosen = {}
+    if request.param == "postgres":
+        chosen = {"SOJOURN_DATABASE_URL": request.getfixturevalue("databases").new()}
+    with serving(tmp_path_factory.mktemp("python-sdk"), **chosen) as running:
         yield running
 
 

@@ -5,12 +5,26 @@ from __future__ import annotations
 from cyclopts import App
 
 import sojourn
-from sojourn.cli import bench, doctor, keys, operate, organizations, policy, serve, sessions, templates, users
+from sojourn.cli import (
+    backups,
+    bench,
+    doctor,
+    keys,
+    operate,
+    organizations,
+    policy,
+    serve,
+    sessions,
+    templates,
+    users,
+)
 
 app = App(name="sojourn", version=sojourn.__version__, help="The session layer you own.")
 app.command(serve.serve)
 app.command(operate.migrate)
 app.command(operate.sweep)
+app.command(backups.backup)
+app.command(backups.restore)
 app.command(doctor.doctor)
 app.command(sessions.app)
 app.command(users.app)

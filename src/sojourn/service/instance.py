@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from sojourn.core.errors import ConfigurationError, Conflict, MasterKeyRefused, Unavailable
 from sojourn.core.ids import Prefix
 from sojourn.core.keys import ApiKeyKind, Instance
+from sojourn.core.lifecycle import SubjectKind
 from sojourn.service.api_keys import ApiKeys, check
 from sojourn.service.context import ATTEMPTS, Context
+from sojourn.service.cutoffs import commit, cut
 from sojourn.service.held_ring import HeldRing
 from sojourn.service.ports import ExpectMasterKey, InsertOnce, Operation, PutInstance, Refused
 from sojourn.tokens.envelope import MasterKey
@@ -133,6 +135,20 @@ async def _make(context: Context, signing: HeldRing, given: Given) -> bool:
     except Refused:
         return False
     return True
+
+
+async def begin_again(context: Context) -> str:
+    """End every session, in one step with a new epoch: what was revoked after a backup must not live again in
+    what is restored from it, and no reading position of before may be taken for one of now. The epoch."""
+    instance = await context.store.instance()
+    if instance is None:
+        raise ConfigurationError("The database holds no instance: it is no backup of one.")
+    renewed = replace(instance, epoch=context.entropy.bytes(6).hex())
+    ending = cut(
+        context, SubjectKind.INSTANCE, instance.id, context.clock.now(), note="restored from a backup"
+    )
+    await commit(context, [PutInstance(renewed), *ending])
+    return renewed.epoch
 
 
 async def _check_master(

@@ -43,7 +43,8 @@ class LogStore(Protocol):
     async def events(self, after: str | None, limit: int) -> EventPage:
         """Events behind a position (None: from the oldest kept).
 
-        Nothing ever becomes readable behind a position already read. Raises PositionLost for a position of
+        Nothing ever becomes readable behind a position already read; to keep that, a store may hold events
+        back while an older change is still on its way. Raises PositionLost for a position of
         another epoch, a malformed one, or one whose successors have been purged.
         """
         ...

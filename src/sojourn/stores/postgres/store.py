@@ -118,6 +118,15 @@ class PostgresStore(
         finally:
             await primary.close()
 
+    async def adopt(self) -> None:
+        """After a restore from another server: number the log by this one."""
+
+        async def work(change: Change) -> None:
+            for query in ("events_cut", "events_renumber", "events_floor_reset"):
+                await change.run(query, {})
+
+        await self._writer.run(work)
+
     async def close(self) -> None:
         """As the port says. Closing again does nothing."""
         await self._writer.close(_CLOSE_SECONDS)

@@ -55,6 +55,19 @@ SELECT e.xid, e.n, e.at FROM event_floor AS f JOIN LATERAL (
 -- name: event_floor_raise
 UPDATE event_floor SET xid = :xid, n = :n WHERE (xid, n) < (:xid, :n)
 
+-- A restored log comes with the transaction ids of another server, which mean nothing here: all of it goes before the
+-- first transaction of this one, in the order that it had.
+-- name: events_cut
+DELETE FROM events AS e USING event_floor AS f WHERE (e.xid, e.n) <= (f.xid, f.n)
+
+-- name: events_renumber
+UPDATE events AS e SET xid = 1, n = o.place
+FROM (SELECT tableoid, ctid, row_number() OVER (ORDER BY xid, n) AS place FROM events) AS o
+WHERE e.tableoid = o.tableoid AND e.ctid = o.ctid
+
+-- name: events_floor_reset
+UPDATE event_floor SET xid = 0, n = 0
+
 -- The months that there are: name of the partition, and its bounds as PostgreSQL writes them.
 -- name: event_months
 SELECT c.relname::text, pg_get_expr(c.relpartbound, c.oid), i.inhdetachpending
