@@ -11,6 +11,7 @@ import pytest
 from sojourn import Config, Policy
 from sojourn.config import convert, load
 from sojourn.core.errors import ConfigurationError
+from sojourn.core.plans import Plan
 from tests.support import clean_environment
 
 CANARY = "sk_test_canarycanarycanary"
@@ -65,7 +66,7 @@ def test_every_setting_has_a_variable() -> None:
         "SOJOURN_POLICY_LIFETIME_SECONDS": "3600",
     }
     config = load(environment=values)
-    tables = {"SOJOURN_POLICY", "SOJOURN_ROLES"}
+    tables = {"SOJOURN_POLICY", "SOJOURN_ROLES", "SOJOURN_PLANS"}
     assert {f"SOJOURN_{f.name.upper()}" for f in msgspec.structs.fields(Config)} - tables == {
         name for name in values if "POLICY" not in name
     }
@@ -263,3 +264,14 @@ def test_a_preset_of_the_policy(tmp_path: Path) -> None:
     assert (policy.lifetime_seconds, policy.inactivity_seconds) == (43_200, 1800)
     with pytest.raises(ConfigurationError, match="asvs-l2"):
         load(environment={"SOJOURN_POLICY_PRESET": "asvs-l9"}).build_policy()
+
+
+def test_plans_are_read_from_the_file(tmp_path: Path) -> None:
+    """What is in a plan stands in the table of plans, by whom it is for."""
+    text = '[plans]\n"u:pro" = ["export"]\n"o:team" = []\n'
+    plans = load(write(tmp_path, text), {}).build_plans()
+    assert plans.of_user({"plan": "pro"}) == Plan("pro", ("export",))
+    assert plans.of_organization({"plan": "team"}) == Plan("team")
+    for wrong in ('"pro" = []', '"u:pro" = ["a,b"]'):
+        with pytest.raises(ConfigurationError, match="plans"):
+            load(write(tmp_path, f"plans = {{{wrong}}}"), {}).build_plans()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 
 from sojourn.core.errors import ConfigurationError, Invalid
+from sojourn.core.plans import Plans
 from sojourn.core.policy import Policy
 from sojourn.core.presets import preset
 from sojourn.core.roles import Roles
@@ -89,6 +90,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     roles: dict[str, tuple[str, ...]] = {}
     """What each role may do: `org:<role>` = a list of `org:<feature>:<permission>`."""
 
+    plans: dict[str, tuple[str, ...]] = {}
+    """What is in each plan: `u:<plan>` for users or `o:<plan>` for organizations = a list of features."""
+
     def __repr__(self) -> str:
         """Blind: some of the settings are secrets, and a URL may hold a password."""
         return f"Config(database_url={blind(self.database_url)!r}, host={self.host!r}, port={self.port})"
@@ -147,6 +151,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Where addresses are. Raises ConfigurationError where the file cannot be used."""
         return None if self.city_database is None else CityDatabase(self.city_database)
 
+    def build_plans(self) -> Plans:
+        """The plans. Raises ConfigurationError naming the one that does not fit."""
+        try:
+            return Plans(self.plans)
+        except Invalid as error:
+            raise ConfigurationError(f"plans: {error.meta['param_name']}: {error}") from None
+
     def build_master_key(self) -> MasterKey | None:
         """The master key. Raises ConfigurationError, which never repeats the text."""
         if self.master_key is None:
@@ -164,7 +175,7 @@ def blind(url: str) -> str:
 
 
 _POLICY_TYPES: dict[str, Any] = get_type_hints(Policy)
-_TABLES = ("policy", "roles")
+_TABLES = ("policy", "roles", "plans")
 """Settings that no single variable can hold."""
 
 

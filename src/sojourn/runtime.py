@@ -170,11 +170,11 @@ class Sojourn:
         policy, master = policy or settings.build_policy(), settings.build_master_key()
         settings.build_rotation()
         settings.build_frontend(production=True)
-        roles = settings.build_roles()
+        roles, plans = settings.build_roles(), settings.build_plans()
         places = settings.build_places()
         store = await open_store(settings)
         try:
-            context = Context(store, clock, entropy, PolicyInForce(policy, policy), roles)
+            context = Context(store, clock, entropy, PolicyInForce(policy, policy), roles, plans)
             sojourn = await cls._start(context, settings, master, places)
             background = [
                 asyncio.create_task(sojourn._held.run()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sojourn.core.directory import Membership, Organization
+from sojourn.core.plans import Plan
 from sojourn.core.revocations import not_before_seconds
 from sojourn.core.session import Session
 
@@ -18,6 +19,7 @@ class ActiveOrganization:
 
     organization: Organization
     membership: Membership
+    plan: Plan | None = None
 
 
 def session_claims(
@@ -30,6 +32,7 @@ def session_claims(
     version: int = 2,
     azp: str | None = None,
     organization: ActiveOrganization | None = None,
+    user_plan: Plan | None = None,
 ) -> dict[str, object]:
     """Claims of a session token. Times are whole seconds.
 
@@ -52,9 +55,9 @@ def session_claims(
     if session.actor is not None:
         claims["act"] = session.actor.to_wire()
     if version == 2:
-        claims["v"] = 2
-    if organization is not None:
-        claims.update(_organization_v2(organization) if version == 2 else _organization_v1(organization))
+        claims.update(_version_2(organization, user_plan))
+    elif organization is not None:
+        claims.update(_organization_v1(organization))
     return claims
 
 
@@ -91,8 +94,31 @@ def _organization_v1(active: ActiveOrganization) -> dict[str, object]:
     return claims
 
 
-def _organization_v2(active: ActiveOrganization) -> dict[str, object]:
-    """The `o` claim; permissions are packed as bit masks, one number a feature.
+def _version_2(active: ActiveOrganization | None, user_plan: Plan | None) -> dict[str, object]:
+    """What only version 2 has: the organization, plans and features. Features of the organization come
+    first, and of these the ones with permissions: some SDKs count the masks over all features, others over
+    those of the organization (wire/backend-api.md section 3.2)."""
+    claims: dict[str, object] = {"v": 2}
+    features: list[str] = []
+    plans: list[str] = []
+    if active is not None:
+        claims["o"], features = _organization_v2(active)
+        if active.plan is not None:
+            plans.append(f"o:{active.plan.slug}")
+            features += [f"o:{name}" for name in active.plan.features if f"o:{name}" not in features]
+    if user_plan is not None:
+        plans.append(f"u:{user_plan.slug}")
+        features += [f"u:{name}" for name in user_plan.features]
+    if features:
+        claims["fea"] = ",".join(features)
+    if plans:
+        claims["pla"] = ",".join(plans)
+    return claims
+
+
+def _organization_v2(active: ActiveOrganization) -> tuple[dict[str, object], list[str]]:
+    """The `o` claim, and the features that have permissions; these are packed as bit masks, one number a
+    feature.
 
     The n-th number of `fpm` belongs to the n-th organization feature of `fea`; its bits, lowest first, to the
     entries of `per`.
@@ -106,13 +132,13 @@ def _organization_v2(active: ActiveOrganization) -> dict[str, object]:
     parted = [permission.split(":") for permission in granted(active)]
     pairs = [(parts[1], parts[2]) for parts in parted if len(parts) == 3]
     if not pairs:
-        return {"o": o}
+        return o, []
     features = sorted({feature for feature, _ in pairs})
     names = sorted({name for _, name in pairs})
     masks = (sum(1 << i for i, name in enumerate(names) if (feature, name) in pairs) for feature in features)
     o["per"] = ",".join(names)
     o["fpm"] = ",".join(map(str, masks))
-    return {"o": o, "fea": ",".join(f"o:{feature}" for feature in features)}
+    return o, [f"o:{feature}" for feature in features]
 
 
 def granted(active: ActiveOrganization) -> list[str]:

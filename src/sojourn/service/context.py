@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sojourn.core.errors import IdempotencyMismatch, Invalid
 from sojourn.core.events import Event, EventType, of_session
 from sojourn.core.ids import Prefix
+from sojourn.core.plans import Plans
 from sojourn.core.policy import Policy
 from sojourn.core.roles import Roles
 from sojourn.core.session import Session
@@ -64,6 +65,8 @@ class Context:
     policies: PolicyInForce
     roles: Roles = field(default_factory=Roles)
     """What each role may do."""
+    plans: Plans = field(default_factory=Plans)
+    """What is in each plan."""
 
     @property
     def policy(self) -> Policy:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from sojourn.core import lifecycle
 from sojourn.core.claims import ActiveOrganization, issued_seconds, session_claims
 from sojourn.core.errors import Invalid, InvalidSessionToken, NotFound, SojournError, Unavailable
+from sojourn.core.plans import Plan
 from sojourn.core.policy import MAX_SECONDS
 from sojourn.core.session import Session, Status
 from sojourn.core.templates import Template, template_claims
@@ -82,8 +83,13 @@ class Tokens:
                 raise NotFound("session", session_id)
             session = lifecycle.settle(held.session, held.cutoffs, now)
             shape = await self._shape(session, template) if session.live else None
+            user_plan = None
+            if template is None and self._context.plans.for_users and session.live:
+                user_plan = await self._user_plan(session, shape)
             organization = None
-            if session.live and (shape is not None or session.last_active_organization_id is not None):
+            if session.live and (
+                shape is not None or user_plan is not None or session.last_active_organization_id is not None
+            ):
                 # Read together, and last: what the token says was true at one instant.
                 session, organization = await self._in_organization(session_id)
             _require(session, template)
@@ -93,6 +99,7 @@ class Tokens:
                 shape.template if shape is not None and template is not None else None,
                 custom,
                 organization,
+                user_plan,
                 expires_in_seconds=expires_in_seconds,
                 origin=origin,
                 now_seconds=issued_seconds(seconds, cutoff_at, session, organization),
@@ -156,6 +163,7 @@ class Tokens:
         made_by: Template | None,
         custom: dict[str, object] | None,
         organization: ActiveOrganization | None,
+        user_plan: Plan | None,
         *,
         expires_in_seconds: int | None,
         origin: str | None,
@@ -183,6 +191,7 @@ class Tokens:
             version=self._settings.version,
             azp=origin,
             organization=organization,
+            user_plan=user_plan,
         )
         return claims if custom is None else {**custom, **claims}
 
@@ -209,7 +218,13 @@ class Tokens:
             return session, None
         permissions = self._context.roles.permissions_of(found.membership.role)
         membership = replace(found.membership, permissions=permissions)
-        return session, ActiveOrganization(organization=found.organization, membership=membership)
+        plan = self._context.plans.of_organization(found.organization.public_metadata)
+        return session, ActiveOrganization(organization=found.organization, membership=membership, plan=plan)
+
+    async def _user_plan(self, session: Session, shape: Shape | None) -> Plan | None:
+        """The plan that the user has, for a session token."""
+        user = shape.user if shape is not None else await self._context.store.user(session.user_id)
+        return None if user is None else self._context.plans.of_user(user.public_metadata)
 
     async def _open(self, token: str) -> Mapping[str, object]:
         try:
