@@ -230,6 +230,23 @@ async def test_a_revocation_while_a_template_is_read(sojourn: Sojourn) -> None:
     assert await sojourn.tokens.create(session.id, template="t")
 
 
+async def test_a_revocation_while_a_plan_is_read(opening: Opening) -> None:
+    """The user whose plan is looked up is read before the session, whether there is a plan or not."""
+    async with opening(plans={"u:pro": ("export",)}) as sojourn:
+        store = watch(sojourn)
+        for plan in ("pro", "none"):
+            user = await sojourn.users.create(NewUser(public_metadata={"plan": plan}))
+            session = await sojourn.sessions.create(user_id=user.id)
+            found = claims_of(await sojourn.tokens.create(session.id))
+            assert (found.get("pla"), found.get("fea")) == (
+                ("u:pro", "u:export") if plan == "pro" else (None, None)
+            )
+            store.before["user"] = lambda session=session: sojourn.sessions.revoke(session.id)
+            with pytest.raises(NotFound):
+                await sojourn.tokens.create(session.id)
+            assert "user" not in store.before
+
+
 async def test_what_fits_into_no_token(sojourn: Sojourn) -> None:
     """Metadata that makes a token too long, or that UTF-8 cannot carry, is an error of its own."""
     user = await sojourn.users.create(

@@ -83,12 +83,11 @@ class Tokens:
                 raise NotFound("session", session_id)
             session = lifecycle.settle(held.session, held.cutoffs, now)
             shape = await self._shape(session, template) if session.live else None
-            user_plan = None
-            if template is None and self._context.plans.for_users and session.live:
-                user_plan = await self._user_plan(session, shape)
+            with_plan = template is None and self._context.plans.for_users and session.live
+            user_plan = await self._user_plan(session, shape) if with_plan else None
             organization = None
             if session.live and (
-                shape is not None or user_plan is not None or session.last_active_organization_id is not None
+                shape is not None or with_plan or session.last_active_organization_id is not None
             ):
                 # Read together, and last: what the token says was true at one instant.
                 session, organization = await self._in_organization(session_id)
