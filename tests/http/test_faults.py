@@ -16,7 +16,7 @@ from sojourn.core.errors import ConfigurationError, StorageFailed, StorageFull, 
 from sojourn.http.app import App, Message
 from sojourn.http.backend import OPERATIONS
 from sojourn.http.routes import Operation
-from sojourn.service.ports import Refused
+from sojourn.service.ports import Refused, Store
 from sojourn.testing import ManualClock
 from tests.embedded import all_events, opened, user_id, watch
 from tests.http.conftest import check_answer, check_error, new_session
@@ -34,8 +34,21 @@ BODIES = {
     "CreateOrganization": {"name": "A"},
     "CreateOrganizationMembership": {"user_id": "user_x", "role": "org:admin"},
     "UpdateOrganizationMembership": {"role": "org:admin"},
+    "CreateJWTTemplate": {"name": "a", "claims": {}},
+    "UpdateJWTTemplate": {"name": "a", "claims": {}},
+    "VerifyClient": {"token": "x"},
+    "RefreshSession": {"expired_token": "x", "refresh_token": "x", "request_origin": "https://x.test"},
 }
+QUERIES = {"GetHandshakePayload": {"nonce": "x"}}
 """What an operation needs to come as far as the store."""
+BEFORE = {
+    "VerifySession": (400, "invalid_session_token"),
+    "VerifyClient": (400, "cookie_invalid"),
+    "RefreshSession": (401, "expired_session_token_invalid"),
+}
+"""Where a token is looked at before anything is read, what such a one is answered with."""
+EVERY = {name for name in dir(Store) if not name.startswith("_")} - {"api_key", "close"}
+"""The verbs of a store, but for the one by which a caller is known."""
 STORELESS = ("GetJWKS", "GetPublicJWKS", "CreateTestingToken")
 
 
@@ -101,12 +114,13 @@ async def test_a_bug_answers_500_and_tells_nothing(
 ) -> None:
     """Whatever is raised, the answer is the documented shape without a trace of it; the log has it all."""
     store = watch(sojourn)
-    store.failing = dict.fromkeys(VERBS, RuntimeError("canary in a traceback"))
+    store.failing = dict.fromkeys(EVERY, RuntimeError("canary in a traceback"))
     path = operation.path.replace("{", "").replace("}", "")
+    name = operation.name
     with caplog.at_level(logging.ERROR, "sojourn.http"):
-        answer = await http.request(operation.method, path, json=BODIES.get(operation.name))
-    if "verify" in path:  # the token is looked at before anything is read
-        check_error(answer, 400, "invalid_session_token")
+        answer = await http.request(operation.method, path, json=BODIES.get(name), params=QUERIES.get(name))
+    if name in BEFORE:
+        check_error(answer, *BEFORE[name])
         return
     check_error(answer, 500, "internal_clerk_error")
     assert "canary" not in answer.text
