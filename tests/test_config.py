@@ -61,6 +61,7 @@ def test_every_setting_has_a_variable() -> None:
         "SOJOURN_SWEEP": "0",
         "SOJOURN_SWEEP_INTERVAL_SECONDS": "2.5",
         "SOJOURN_GRACEFUL_STOP_SECONDS": "5",
+        "SOJOURN_REMOTE_TIMEOUT_SECONDS": "3",
         "SOJOURN_LOG_LEVEL": "debug",
         "SOJOURN_LOG_FORMAT": "json",
         "SOJOURN_POLICY_LIFETIME_SECONDS": "3600",

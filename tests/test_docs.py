@@ -64,6 +64,16 @@ def test_sdk_example_of_the_readme_runs(tmp_path: Path) -> None:
     assert lines[1] == "revoked"
 
 
+def test_examples_over_the_network_run(tmp_path: Path) -> None:
+    """The examples of docs/remote.md run against a server that was just started."""
+    with serving(tmp_path) as server:
+        known = {"URL": server.url, "SECRET_KEY": server.secret_key}
+        first, second = (run(code, tmp_path, **known) for code in blocks("docs/remote.md", needing="sojourn"))
+    assert first.startswith("The application revoked this session.")
+    assert "There is no live session" in first
+    assert second == "[]\n"
+
+
 def test_wire_table_lists_every_operation() -> None:
     """The compatibility table has exactly the operations that the route table serves."""
     text = (ROOT / "docs/wire-compatibility.md").read_text()

@@ -54,6 +54,7 @@ class BlockingSojourn:
 def open(
     database_url: str | None = None,
     *,
+    secret_key: str | None = None,
     config: Config | None = None,
     policy: Policy | None = None,
     clock: Clock | None = None,

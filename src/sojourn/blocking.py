@@ -82,6 +82,7 @@ class BlockingSojourn:
 def open(  # noqa: A001  # the word that the asynchronous front uses; this module is never star-imported
     database_url: str | None = None,
     *,
+    secret_key: str | None = None,
     config: Config | None = None,
     policy: Policy | None = None,
     clock: Clock | None = None,
@@ -89,7 +90,9 @@ def open(  # noqa: A001  # the word that the asynchronous front uses; this modul
 ) -> Generator[BlockingSojourn]:
     """As `Sojourn.open`, for programs without an event loop."""
     portal = _Portal()
-    opened = Sojourn.open(database_url, config=config, policy=policy, clock=clock, entropy=entropy)
+    opened = Sojourn.open(
+        database_url, secret_key=secret_key, config=config, policy=policy, clock=clock, entropy=entropy
+    )
     try:
         sojourn = portal.call(opened.__aenter__())
         try:

@@ -34,7 +34,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     database_url: str = "sqlite:///sojourn.db"
     """`sqlite:///relative.db`, `sqlite:////absolute.db`, `memory://`, `postgresql://user@host/name`; several
-    hosts with commas between them mean the one that is the primary."""
+    hosts with commas between them mean the one that is the primary. For programs also the `https://` of a
+    running service."""
     database_connections: Annotated[int, msgspec.Meta(ge=2, le=200)] = 10
     """Most connections to PostgreSQL that a process reads on, and as many again that it writes on."""
     durability: Literal["standard", "strict"] = "standard"
@@ -82,6 +83,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sweep_interval_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     graceful_stop_seconds: Annotated[int, msgspec.Meta(ge=0)] = 30
     """How long requests in flight may take after the signal to stop."""
+    remote_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    """How long one attempt of a call may take where `database_url` is the URL of a running service."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
     policy: dict[str, Any] = {}

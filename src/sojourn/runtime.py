@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sojourn import config as configuration
 from sojourn.config import Config
-from sojourn.core.errors import ConfigurationError, Invalid, Unavailable
+from sojourn.core.errors import ConfigurationError, Invalid, NotOffered, Unavailable
 from sojourn.core.keys import Instance
 from sojourn.core.policy import Policy
+from sojourn.remote.services import Withheld
 from sojourn.service import instance as instances
 from sojourn.service import server_secret
 from sojourn.service.api_keys import ApiKeys
@@ -50,6 +52,9 @@ from sojourn.service.users import Users
 from sojourn.stores.memory import MemoryStore
 from sojourn.tokens.envelope import MasterKey
 from sojourn.verify import Options
+
+if TYPE_CHECKING:
+    from sojourn.remote.connection import Connection
 
 MEMORY = "memory://"
 """The database URL of a store that is gone with its process."""
@@ -148,6 +153,7 @@ class Sojourn:
         cls,
         database_url: str | None = None,
         *,
+        secret_key: str | None = None,
         config: Config | None = None,
         policy: Policy | None = None,
         clock: Clock | None = None,
@@ -161,11 +167,22 @@ class Sojourn:
 
         Settings come from `config`, by default from the SOJOURN_* variables; `database_url` and `policy` win
         over them. An empty or older database is migrated. Raises ConfigurationError and its kin.
+
+        With the URL of a running service, `http://` or `https://`, and a `secret_key` of it, the same
+        services are asked over the network (docs/remote.md); the policy and the clock are those over there.
         """
         settings = config or configuration.load()
         if database_url is not None:
             settings = msgspec.structs.replace(settings, database_url=database_url)
         clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+        if is_remote(settings.database_url):
+            if policy is not None:
+                raise ConfigurationError("The policy is the service's own; see policies.change.")
+            async with _connect(settings, secret_key, entropy) as connection:
+                yield RemoteSojourn(connection)
+            return
+        if secret_key is not None:
+            raise ConfigurationError("A secret_key goes with the URL of a service, not with a database.")
         # Settings that do not fit are refused before a file is made.
         policy, master = policy or settings.build_policy(), settings.build_master_key()
         settings.build_rotation()
@@ -251,6 +268,63 @@ class Sojourn:
             raise Unavailable("The store holds no instance.")
 
 
+class RemoteSojourn(Sojourn):
+    """An instance that runs elsewhere: the same services, asked over the network. Made by `Sojourn.open`.
+
+    What is not offered there raises NotOffered when it is used. `policy` is the one that was last read or
+    changed from here.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        # Nothing of an embedded instance is here: no store, no keys, nothing in the background.
+        self._connection = connection
+        self.instance = connection.instance
+        self.new_secret_key = None
+        self.issuer = connection.issuer
+        for name, service in connection.services.items():
+            setattr(self, name, service)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force when it was last asked for."""
+        return self._connection.policy
+
+    async def check(self) -> None:
+        """Whether the service and its store answer. Raises Unavailable when they do not."""
+        await self._connection.check()
+
+    async def rekey(self, new: MasterKey | None) -> None:
+        """Not over the network. Raises NotOffered."""
+        raise NotOffered("rekey is not offered over the network; it belongs to whoever runs the service.")
+
+    def __getattr__(self, name: str) -> Withheld:
+        # Any other service; only ever asked for what is not there.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Withheld(name)
+
+
+def is_remote(database_url: str) -> bool:
+    """Whether a URL names a running service and no database."""
+    return database_url.startswith(("http://", "https://"))
+
+
+def _connect(
+    settings: Config, secret_key: str | None, entropy: Entropy
+) -> AbstractAsyncContextManager[Connection]:
+    key = secret_key or next(iter(settings.secret_key), None)
+    if key is None:
+        raise ConfigurationError("The URL of a service needs a secret_key of it.")
+    try:
+        # Late, as httpx is needed for nothing else.
+        from sojourn.remote.connection import connect
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"The URL of a service needs the package {error.name}: install sojourn[remote]."
+        ) from None
+    return connect(settings.database_url, key, entropy, timeout_seconds=settings.remote_timeout_seconds)
+
+
 async def open_store(settings: Config) -> Store:
     """The store that a database URL names, migrated unless that is switched off.
 
@@ -268,7 +342,7 @@ async def open_store(settings: Config) -> Store:
         return await _open_postgres(settings)
     raise ConfigurationError(
         "database_url has to start with postgresql:// or with sqlite:/// (three slashes and a relative path, "
-        "four and an absolute one), or be memory://."
+        "four and an absolute one), or be memory://; http:// and https:// serve programs, not servers."
     )
 
 

@@ -28,9 +28,9 @@ from tests.http.conftest import SECRET
 from tests.support import clean_environment, free_port, serving
 
 FULL = os.environ.get("SOJOURN_FAULTS") == "full"
-LEAST = 10_000 if FULL else 500
-SHORT = ("--phases", "coverage,fuzzing", "--max-examples", "2", "--seed", "1")
-LONG = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "200")
+LEAST = 10_000 if FULL else 300
+SHORT = ("--phases", "fuzzing", "--max-examples", "4", "--seed", "1")
+LONG = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "60")
 
 
 def judge(url: str, secret_key: str, folder: Path, *arguments: str) -> tuple[dict[str, Any], str]:

@@ -1,4 +1,4 @@
-"""Every service test runs on every store."""
+"""Every service test runs on every store, and over the network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from sojourn import Sojourn
 from sojourn.testing import ManualClock
 from tests.embedded import opened, reuse_one_key
+from tests.networked import opened_over_network
 
 Opening = Callable[..., AbstractAsyncContextManager[Sojourn]]
 
@@ -29,16 +30,30 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/sojourn.db"
+EMBEDDED = ("test_api_keys", "test_instance", "test_rotation", "test_rotation_processes", "test_sweeper")
+"""What is not offered over the network."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Where the services are: embedded on a store of each kind, or at the other end of a connection. A test
+    marked `embedded`, or of what is not offered there, has no use for the connection."""
+    if "front" not in metafunc.fixturenames:
+        return
+    marked = metafunc.definition.get_closest_marker("embedded") is not None
+    only = marked or metafunc.definition.path.stem in EMBEDDED
+    metafunc.parametrize("front", ["memory", "sqlite", *([] if only else ["network"])])
 
 
 @pytest.fixture
-def opening(database_url: str, clock: ManualClock) -> Opening:
+def database_url(front: str, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    return f"sqlite:///{tmp_path}/sojourn.db" if front == "sqlite" else "memory://"
+
+
+@pytest.fixture
+def opening(front: str, database_url: str, clock: ManualClock) -> Opening:
     """Opens the database of the test, by its clock."""
-    return partial(opened, database_url, clock=clock)
+    return partial(opened_over_network if front == "network" else opened, database_url, clock=clock)
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ async def known(sojourn: Sojourn, token: str) -> Recognised:
 # Recognising -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.embedded  # uat is for whoever sets the cookies
 async def test_a_new_client_is_recognised(sojourn: Sojourn) -> None:
     """By its token, which stays the same as long as nobody signs in; it holds no session."""
     made = await sojourn.clients.create()
@@ -76,6 +77,7 @@ async def test_the_token_says_two_things(sojourn: Sojourn) -> None:
     assert len(str(claims["rotating_token"])) == (4 + 32) * 4 // 3
 
 
+@pytest.mark.embedded  # no request holds a text of that size
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "\u00e9.x.y", "." * 3, "x" * 100_000])
 async def test_c10_what_is_no_token_is_nobody(sojourn: Sojourn, token: str | None) -> None:
     """C-10: None for anything that was not issued here, and no client comes into being by it."""
@@ -135,6 +137,7 @@ async def test_the_server_secret_is_sealed(tmp_path: Any) -> None:
 # Signing in ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.embedded  # uat is for whoever sets the cookies
 async def test_a_sign_in_without_a_token_makes_a_client(sojourn: Sojourn) -> None:
     """The session is in front on a client of its own, with a token that the browser has to be given."""
     signed = await sign_in(sojourn)
@@ -358,6 +361,7 @@ async def test_s05_one_session_of_three_ends(sojourn: Sojourn) -> None:
     assert (await sojourn.sessions.get(stranger.session.id)).live
 
 
+@pytest.mark.embedded  # uat is for whoever sets the cookies
 async def test_all_sessions_leave(sojourn: Sojourn) -> None:
     """Signing out of all leaves an empty client with the same token, and 0 as its instant."""
     first = await sign_in(sojourn)

@@ -94,6 +94,7 @@ async def test_every_change_has_its_event_and_nothing_else_has(sojourn: Sojourn,
     assert await event_types(sojourn) == ["user.created", "session.created", "session.ended"]
 
 
+@pytest.mark.embedded  # over the network each request has an id of its own
 async def test_events_carry_the_request_and_no_personal_data(sojourn: Sojourn) -> None:
     """The id of the request in hand stands in the event; an actor is named by its sub alone."""
     token = request_id.set("trace-1")

@@ -220,6 +220,7 @@ async def test_t21_other_kinds_of_tokens(sojourn: Sojourn, clock: ManualClock) -
         )
 
 
+@pytest.mark.embedded  # no request holds some of these texts
 @pytest.mark.parametrize(
     "text",
     ["", "x", "a.b.c", "." * 64_000, "x" * 1_000_000, "\ud800.x.y", "\u00e9", "e30." + "W" * 9000 + ".x"],

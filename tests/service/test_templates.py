@@ -247,6 +247,7 @@ async def test_a_revocation_while_a_plan_is_read(opening: Opening) -> None:
             assert "user" not in store.before
 
 
+@pytest.mark.embedded  # no request holds some of these texts
 async def test_what_fits_into_no_token(sojourn: Sojourn) -> None:
     """Metadata that makes a token too long, or that UTF-8 cannot carry, is an error of its own."""
     user = await sojourn.users.create(

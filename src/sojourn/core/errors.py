@@ -192,6 +192,18 @@ class StorageFailed(Unavailable):
     code = "storage_failed"
 
 
+class AnswerLost(SojournError):
+    """The answer was lost on its way; whether the change was made is not known."""
+
+    code = "answer_lost"
+
+
+class NotOffered(SojournError):
+    """This is not offered over the network."""
+
+    code = "not_offered"
+
+
 class ConfigurationError(SojournError):
     """The configuration cannot be used."""
 

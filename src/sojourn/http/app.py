@@ -20,6 +20,7 @@ from sojourn.http.own import OPERATIONS as OWN
 from sojourn.http.own.end_links import PAGES
 from sojourn.http.problems import Problem
 from sojourn.http.routes import Call, Operation, Table
+from sojourn.http.services import OPERATIONS as SERVICES
 from sojourn.http.streaming import STOP, Stream
 from sojourn.http.versions import version_of
 from sojourn.runtime import Sojourn
@@ -34,7 +35,7 @@ MAX_URL = 8 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
-OPERATIONS = (*BACKEND, *OWN, *HEALTH)
+OPERATIONS = (*BACKEND, *OWN, *SERVICES, *HEALTH)
 """Everything that is served and described."""
 
 _log = logging.getLogger("sojourn.http")

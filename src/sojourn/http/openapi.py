@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version as version_of_package
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from sojourn.http.problems import RETRY_AFTER_SECONDS
 from sojourn.http.routes import Operation
 from sojourn.http.shapes.common import ClerkErrors
 from sojourn.http.versions import NEWEST, VERSIONS
+from sojourn.remote.values import schema_of
 
 _REFERENCE = "#/components/schemas/{name}"
 _DESCRIPTION = """\
@@ -180,15 +182,35 @@ def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _schemas(operations: Sequence[Operation]) -> tuple[dict[object, Any], dict[str, Any]]:
     """The schema of every body and answer, and the components they refer to."""
+    schemas: dict[object, Any] = {}
+    components: dict[str, Any] = {}
+    for prefix in dict.fromkeys(operation.schemas for operation in operations):
+        some = [operation for operation in operations if operation.schemas == prefix]
+        made, named = _schemas_named(prefix, some)
+        schemas |= made
+        components |= named
+    return schemas, components
+
+
+def _schemas_named(prefix: str, operations: Sequence[Operation]) -> tuple[dict[object, Any], dict[str, Any]]:
     bodies = [o.body for o in operations if o.body is not None]
-    types = [*bodies, *(kind for o in operations for kind in _answers(o)), ClerkErrors]
-    made, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    types = [*bodies, *(kind for o in operations for kind in _answers(o))]
+    types += [] if prefix else [ClerkErrors]
+    template = _REFERENCE.format(name=prefix + "{name}")
+    made, components = msgspec.json.schema_components(types, ref_template=template, schema_hook=schema_of)
     for schema in made[: len(bodies)]:  # a member that is not named is refused (wire.body_of)
-        components[schema["$ref"].rpartition("/")[2]]["additionalProperties"] = False
-    # Page_Session_ is what msgspec makes of Page[Session].
-    text = re.sub(r"\bPage_(\w+?)_(?!\w)", r"\1Page", json.dumps([made, components]))
-    made, components = json.loads(text)
-    return dict(zip(types, made, strict=True)), components
+        components[schema["$ref"].removeprefix(template.format(name=""))]["additionalProperties"] = False
+    named = {prefix + name: schema for name, schema in components.items()}
+    # Page_Session_ is what msgspec makes of Page[Session], and a path what it makes of the second of a name.
+    text = re.sub(r"\bPage_(\w+?)_(?!\w)", r"\1Page", json.dumps([made, named]))
+    text = re.sub(rf'(["/]){prefix}(?:\w+\.)*(\w+)\.([A-Z]\w*)"', partial(_short, prefix), text)
+    made, named = json.loads(text)
+    return dict(zip(types, made, strict=True)), named
+
+
+def _short(prefix: str, match: re.Match[str]) -> str:
+    before, module, name = match.groups()
+    return f'{before}{prefix}{module.capitalize()}{name}"'
 
 
 _KEYS = {ApiKeyKind.SECRET: "secretKey", ApiKeyKind.VERIFIER: "verifierKey"}

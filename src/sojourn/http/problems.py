@@ -27,6 +27,7 @@ _STATUS: tuple[tuple[type[SojournError], int], ...] = (
     (errors.Conflict, 409),
     (errors.InvalidSessionToken, 400),
     (errors.LinkInvalid, 400),
+    (errors.PositionLost, 409),
     (TicketRefused, 400),
     (RefreshRefused, 401),
     (NoHandshake, 404),

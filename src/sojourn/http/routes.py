@@ -95,6 +95,8 @@ class Operation:
     answers with a Stream says what it is."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """More headers of a success."""
+    schemas: str = ""
+    """What the names of its schemas in the document begin with."""
 
 
 class Routed(Protocol):

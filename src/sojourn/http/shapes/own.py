@@ -178,6 +178,18 @@ class EndingList(Shape):
     data: list[Ending]
 
 
+class Instance(Shape):
+    """The instance that answers here."""
+
+    object: Literal["instance"]
+    id: str
+    publishable_key: str
+    epoch: Annotated[str, Meta(description="Positions in the log of events are good within one epoch.")]
+    created_at: Instant
+    issuer: Annotated[str, Meta(description="The `iss` of its tokens.")]
+    version: Annotated[str, Meta(description="The version of sojourn.")]
+
+
 _TYPES = get_type_hints(Members)
 _NAMES = [field.name for field in dataclasses.fields(Members)]
 _members: list[tuple[str, Any]] = [(name, _TYPES[name]) for name in _NAMES]
