@@ -117,6 +117,15 @@ class FrontendSettings:
         except ValueError:
             return None
 
+    def host_of(self, header: str) -> str:
+        """The host by which browsers know the service, without a port: by the public URL, or as the Host
+        header has it. It decides nothing but whether a cookie would reach a server."""
+        authority = header if self.public_url is None else self.public_url.partition("://")[2]
+        try:
+            return urlsplit(f"//{authority}").hostname or ""
+        except ValueError:
+            return ""
+
     def scheme_of(self, peer: str, scheme: str, forwarded_proto: str | None) -> str:
         """http or https, as the browser sees it: by the public URL, by a trusted proxy, or as it came."""
         if self.public_url is not None:

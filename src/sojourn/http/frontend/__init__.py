@@ -4,6 +4,7 @@ from sojourn.http.frontend import (
     client,
     dev_browser,
     environment,
+    handshake,
     me,
     navigation,
     sessions,
@@ -19,5 +20,6 @@ OPERATIONS = (
     *me.OPERATIONS,
     *dev_browser.OPERATIONS,
     *navigation.OPERATIONS,
+    *handshake.OPERATIONS,
     *well_known.OPERATIONS,
 )

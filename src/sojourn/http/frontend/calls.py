@@ -45,8 +45,8 @@ class Visitor:
     """The credential came in the query, as development browsers send it."""
     cookies: tuple[bytes, ...] = field(default=(), repr=False)
     """The Cookie headers as they came."""
-    same_site: bool = True
-    """The page belongs to the site of the service, so that cookies need no `SameSite=None`."""
+    host: str = ""
+    """The host by which the browser knows the service, without a port."""
 
 
 @dataclass(slots=True)

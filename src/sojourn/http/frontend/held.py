@@ -49,8 +49,9 @@ async def wrapped(call: FrontCall, response: object, view: ClientView) -> dict[s
     return {"response": response, "client": shown}
 
 
-def hand_over(call: FrontCall, token: str) -> None:
-    """Give the browser the credential to present from now on; an empty one takes it away."""
+def hand_over(call: FrontCall, token: str, *, page: str | None = None) -> None:
+    """Give the browser the credential to present from now on, from pages of that origin or the one that
+    calls; an empty one takes it away."""
     visitor = call.visitor
     if visitor.native:
         call.headers.append((b"authorization", token.encode("ascii")))
@@ -63,7 +64,7 @@ def hand_over(call: FrontCall, token: str) -> None:
             token,
             secure=visitor.secure,
             domain=call.sojourn.frontend.cookie_domain,
-            same_site=_same_site(call),
+            same_site=_same_site(call, page),
         )
     )
 
@@ -90,7 +91,8 @@ def tell_uat(call: FrontCall, view: ClientView | None) -> None:
         call.set_cookie(text)
 
 
-def _same_site(call: FrontCall) -> cookies.SameSite:
+def _same_site(call: FrontCall, page: str | None = None) -> cookies.SameSite:
     """Lax, unless a page of another site has to be served: cookies are sent to it with None alone, and that
     only over https."""
-    return "Lax" if call.visitor.same_site or not call.visitor.secure else "None"
+    satellite = (page or call.visitor.origin) in call.sojourn.frontend.satellites
+    return "None" if satellite and call.visitor.secure else "Lax"

@@ -185,7 +185,9 @@ def _visitor(
         credential = (given[7:] if given[:7].lower() == "bearer " else given).strip() or None
     else:
         credential = cookies.read(sent, cookies.CLIENT)
-        if not settings.production and (named := one(query, "__clerk_db_jwt")):
+        named = one(query, "__clerk_db_jwt") or ""
+        # A marker that a handshake left is none of our credentials, which are JWTs.
+        if not settings.production and named.count(".") == 2:
             credential, developing = named, True
     return Visitor(
         origin=origin,
@@ -196,7 +198,7 @@ def _visitor(
         credential=credential,
         developing=developing,
         cookies=sent,
-        same_site=origin not in settings.satellites,
+        host=settings.host_of(headers.text(b"host") or ""),
     )
 
 
