@@ -290,6 +290,19 @@ async def test_servers_that_let_nobody_in(databases: Databases) -> None:
         await PostgresStore.open("postgresql://sojourn@127.0.0.1:1/sojourn")
 
 
+async def test_a_report_tells_what_holds_up_the_log(store: PostgresStore, bare: asyncpg.Connection) -> None:
+    """A transaction that writes is seen with its age, and one that has ended is not."""
+    async with bare.transaction():
+        await bare.execute("UPDATE event_floor SET n = n")
+        assert ((await store.report(NOW)).log_held_ms or 0) >= 0
+        assert (await store.report(NOW)).log_held_ms is not None
+    report = await store.report(NOW)
+    assert report.log_held_ms is None
+    assert report.standbys == 0
+    assert report.connections == "0 of 10, 0 of 10, 0 of 2"
+    assert not report.durable, "this server runs without fsync"
+
+
 async def test_strict_wants_a_standby(url: str) -> None:
     """Without one that confirms commits a strict node does not start."""
     with pytest.raises(ConfigurationError, match="strict"):

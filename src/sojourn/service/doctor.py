@@ -15,6 +15,8 @@ from sojourn.service.ports import StoreReport
 LOW_SPACE_BYTES = 256 * 1024 * 1024
 LARGE_LOG_BYTES = 256 * 1024 * 1024
 OVERDUE_LIMIT = 5_000
+HELD_MS = 5_000
+"""A change that takes longer to be committed holds up every reader of events."""
 _MINUTE_MS = 60_000
 
 
@@ -42,6 +44,7 @@ class Doctor:
         return [
             Finding(name="store", level="ok", value=f"{report.engine}, schema {report.schema}"),
             _durability(report),
+            *_server(report),
             *_sizes(report),
             self._sweeper(report),
             self._clock(report),
@@ -122,6 +125,27 @@ def _durability(report: StoreReport) -> Finding:
         level="ok" if report.durable else "warning",
         value=report.durability,
         advice=None if report.durable else "What is acknowledged here does not survive a power cut.",
+    )
+
+
+def _server(report: StoreReport) -> Sequence[Finding]:
+    """What only a store on a server of its own has to tell."""
+    if report.connections is None:
+        return ()
+    held = report.log_held_ms or 0
+    late = held > HELD_MS
+    seen = "not to be seen by this role (pg_monitor)" if report.standbys is None else str(report.standbys)
+    return (
+        Finding(name="standbys that confirm", level="ok", value=seen),
+        Finding(name="connections in use", level="ok", value=f"{report.connections} (read, commit, touch)"),
+        Finding(
+            name="event log",
+            level="warning" if late else "ok",
+            value=f"held back for {held / 1000:.1f} s" if held else "not held back",
+            advice="A transaction that writes has been open that long: pg_stat_activity names it."
+            if late
+            else None,
+        ),
     )
 
 

@@ -22,6 +22,12 @@ class StoreReport:
     """Sessions ever created."""
     overdue: int
     newest_event_at: int | None
+    log_held_ms: int | None = None
+    """For how long the oldest change that is still on its way has held events back; None: nothing does."""
+    standbys: int | None = None
+    """Standbys that confirm commits now; None where there is no such thing, or it may not be seen."""
+    connections: str | None = None
+    """Connections in use of those that there may be."""
 
 
 class ReportStore(Protocol):

@@ -1,14 +1,18 @@
--- What an operator asks, and what the store asks of the server.
+-- What an operator asks, and what the store asks of the server. The age of a transaction is by the clock of the server
+-- that runs it; nothing that is stored is.
 
 -- name: report_counts
 SELECT
     coalesce(pg_sequence_last_value('sessions_seq_seq'::regclass), 0),
     (SELECT at FROM events ORDER BY xid DESC, n DESC LIMIT 1),
     (SELECT count(*) FROM (SELECT FROM sessions WHERE due_at <= :now LIMIT 10000) AS d),
-    pg_database_size(current_database()), current_setting('server_version')
+    pg_database_size(current_database()), current_setting('server_version'),
+    current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
+    (SELECT (extract(epoch FROM clock_timestamp() - min(xact_start)) * 1000)::bigint FROM pg_stat_activity
+     WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid())
 
 -- Whether this server is the primary, on which timeline, which standbys have to confirm a commit, how many of them do
--- (not to be seen without pg_monitor), and for how long the oldest transaction that holds up the log has been running.
+-- (not to be seen without pg_monitor).
 -- name: pulse
 SELECT
     pg_is_in_recovery(), current_setting('synchronous_standby_names'),
