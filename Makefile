@@ -1,7 +1,7 @@
 # One command each; CI runs the same ones. `make setup` is implied by every target that needs it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test check format bench fuzz fuzz-verify clean \
+.PHONY: help setup serve example test check format bench fuzz fuzz-verify clean \
 	faults fault-diskfull fault-failover fault-ioerror fault-kill fault-nodes fault-powercut fault-races fault-rotation
 
 PYTHON ?= python3
@@ -38,6 +38,9 @@ $(NODE)/node_modules/.npm-stamp $(BROWSER)/node_modules/.npm-stamp: %/node_modul
 
 serve: $(VENV)/.server-stamp  ## run the service on sojourn.db (ARGS='--port 9000' for more)
 	$(BIN)/sojourn serve $(ARGS)
+
+example: setup  ## a page with the browser SDK, an application with its own passwords, and the service
+	$(BIN)/python examples/browser/app.py
 
 test: setup  ## all tests, the long ones in their short form (ARGS='-k tokens' for some)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
