@@ -144,7 +144,11 @@ class Sojourn:
         """Who is asking, for the fronts in `sojourn.integrations`: no HTTP in between."""
         key = self.instance.publishable_key
         return LocalAuthenticator(
-            self._context, self._held, local_options(options, publishable_key=key, issuer=self.issuer)
+            self._context,
+            self._held,
+            local_options(options, publishable_key=key, issuer=self.issuer),
+            handshakes=self.handshakes,
+            refresh_tokens=self.refresh_tokens,
         )
 
     @classmethod

@@ -15,14 +15,28 @@ from functools import cache
 from pathlib import Path
 from types import FunctionType
 
+import msgspec
+
 from sojourn.tokens.keys import SigningKey
 from sojourn.verify import Handshake, Options, Outcome, Request, SignedIn, Verifier
+from sojourn.verify.feed import events
 from sojourn.verify.handshake import directives_of
 from sojourn.verify.jwks import FixedKeys, read_set
+from sojourn.verify.revocations import Batch, Heartbeat, Hello, OutOfStep, Revocations
 from tests.tokens.builders import NOW_MS, PARTY, forge, good_claims, good_header, rs256
 from tests.verify.generated import DEVELOPMENT, PRODUCTION
 
 KEY = SigningKey.generate("ins_fuzz")
+FEED = b"""event: hello
+data: {"epoch":"e","position":5,"resumed":false,"subscription":"s","clock":1,"horizon_ms":60000}
+
+event: revocations
+data: {"from":5,"position":7,"entries":[]}
+
+event: heartbeat
+data: {"from":7,"position":7,"clock":2,"at":3,"horizon_ms":60000}
+
+"""
 GOOD = forge(good_header(KEY), good_claims(), rs256(KEY))
 
 
@@ -83,7 +97,29 @@ def directives(data: bytes) -> None:
         assert line.isprintable()
 
 
-READERS: tuple[Callable[[bytes], None], ...] = (token, payload, header, request, key_set, directives)
+def feed(data: bytes) -> None:
+    """A revocation feed of any kind, in two pieces: what is out of step is told, and never goes back."""
+    known, auth = Revocations(), verifier(PRODUCTION).token(GOOD)
+    assert isinstance(auth, SignedIn)
+    half = len(data) // 2
+    for name, text in events([data[:half], data[half:]]):
+        place = known.place
+        try:
+            if name == "hello":
+                known.begin(msgspec.json.decode(text, type=Hello), asked_ms=0)
+            elif name == "revocations":
+                known.take(msgspec.json.decode(text, type=Batch))
+                assert known.place >= place
+            elif name == "heartbeat":
+                known.beat(msgspec.json.decode(text, type=Heartbeat))
+                assert known.place >= place
+        except (msgspec.MsgspecError, ValueError, OutOfStep):  # what the shell lets pass
+            continue
+        known.refuses(auth)
+        known.state(0)
+
+
+READERS: tuple[Callable[[bytes], None], ...] = (token, payload, header, request, key_set, directives, feed)
 
 
 def one_input(data: bytes) -> None:
@@ -106,6 +142,7 @@ def seeds() -> list[bytes]:
         b"\x03"
         + f"__clerk_handshake={GOOD}\x00?a=%20&__clerk_redirect_url=https://x.y/\x00Bearer {GOOD}".encode(),
         b'\x04{"keys":[{"kty":"RSA","kid":"a","alg":"RS256","n":"AQAB","e":"AQAB"}]}',
+        b"\x06" + FEED,
         b"\x05__session=a; Path=/\x00x=1\r\ny",
     ]
 

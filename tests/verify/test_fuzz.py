@@ -50,10 +50,18 @@ def signed() -> bytes:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel here")
-def test_the_coverage_guided_fuzzer_in_short() -> None:
+def test_the_coverage_guided_fuzzer_in_short(tmp_path: Path) -> None:
     """Some thousand inputs, chosen by where they lead, break nothing."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.verify.fuzz", "-runs=3000", "-seed=1", "-timeout=60"],
+        [
+            sys.executable,
+            "-m",
+            "tests.verify.fuzz",
+            "-runs=3000",
+            "-seed=1",
+            "-timeout=60",
+            f"-artifact_prefix={tmp_path}/",
+        ],
         cwd=ROOT,
         env=clean_environment(),
         capture_output=True,

@@ -10,28 +10,46 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sojourn.core import lifecycle
+from sojourn.core import cookies, lifecycle
+from sojourn.core.errors import SojournError, Unavailable
 from sojourn.core.session import Status
 from sojourn.service.context import Context
+from sojourn.service.handshakes import Handshakes
 from sojourn.service.held_ring import HeldRing
+from sojourn.service.refresh_tokens import RefreshTokens
 from sojourn.tokens.keys import PublicKey
 from sojourn.verify import Options, Outcome, Reason, Request, SignedIn, SignedOut, Verifier
+from sojourn.verify.outcomes import NeedRefresh
+
+_WAIT_SECONDS: Final = 10.0
+_T = TypeVar("_T")
 
 
 class LocalAuthenticator:
-    """The `sojourn.verify.Authenticator` of a service in the same process. Made by `Sojourn.authenticator`.
+    """The `sojourn.verify.Authenticator` of a service in the same process.
 
-    It neither refreshes tokens nor resolves the nonce of a handshake.
+    Made by `Sojourn.authenticator`.
     """
 
-    def __init__(self, context: Context, held: HeldRing, options: Options) -> None:
+    def __init__(
+        self,
+        context: Context,
+        held: HeldRing,
+        options: Options,
+        *,
+        handshakes: Handshakes,
+        refresh_tokens: RefreshTokens,
+    ) -> None:
         self._context = context
         self._options = options
-        self._verifier = Verifier(options, keys=_RingKeys(held), clock=context.clock.wall)
+        self._upstream = _LocalUpstream(handshakes, refresh_tokens, options.publishable_key or "")
+        self._verifier = Verifier(
+            options, keys=_RingKeys(held), upstream=self._upstream, clock=context.clock.wall
+        )
 
     def remembered(self, text: str) -> SignedIn | None:
         """None: every request is looked up."""
@@ -47,6 +65,7 @@ class LocalAuthenticator:
 
     async def authenticate_async(self, request: Request) -> Outcome:
         """The outcome for a request, by the session as it stands now."""
+        self._upstream.loop = asyncio.get_running_loop()
         outcome = await self._verifier.authenticate_async(request)
         return await self._as_it_stands(outcome) if isinstance(outcome, SignedIn) else outcome
 
@@ -105,6 +124,50 @@ class _RingKeys:
 
     def want(self, kid: str | None) -> Future[Reason | None] | None:
         return None
+
+
+class _LocalUpstream:
+    """What a decision asks the service for, asked in the same process: from a thread of the verifier, in the
+    event loop where the service lives."""
+
+    def __init__(self, handshakes: Handshakes, refresh_tokens: RefreshTokens, publishable_key: str) -> None:
+        self._handshakes = handshakes
+        self._refresh_tokens = refresh_tokens
+        self._publishable_key = publishable_key
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def directives(self, nonce: str) -> tuple[str, ...]:
+        try:
+            return tuple(self._wait(self._handshakes.payload(nonce)))
+        except SojournError:
+            return ()
+
+    def refresh(self, need: NeedRefresh) -> tuple[str, ...] | str:
+        exchange = self._refresh_tokens.exchange(
+            need.session_id,
+            expired_token=need.expired_token,
+            refresh_token=need.refresh_token,
+            request_origin=need.origin,
+        )
+        try:
+            token = self._wait(exchange)
+        except SojournError as error:
+            return error.code
+        return cookies.session(
+            token,
+            publishable_key=self._publishable_key,
+            secure=need.origin.startswith("https:"),
+            with_suffix=need.suffixed_cookies,
+        )
+
+    def lives(self, auth: SignedIn) -> bool | None:
+        return None  # every request is looked up anyway
+
+    def _wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        if self.loop is None:
+            coroutine.close()
+            raise Unavailable
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(_WAIT_SECONDS)
 
 
 def local_options(options: Options | None, *, publishable_key: str, issuer: str) -> Options:
