@@ -14,7 +14,7 @@ from sojourn.verify.organization import FactorAges, Organization, factor_ages_of
 from sojourn.verify.reasons import Reason
 
 
-class SignedIn(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """A session token that is good now. Its repr shows neither the token nor its claims."""
 
     session_id: str | None

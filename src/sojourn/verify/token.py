@@ -26,7 +26,7 @@ def check_token(
     try:
         header, payload = jws.verify_signature(text, keys)
         claims = _claims(payload)
-        if not _is_session(header.cat, claims, options):
+        if header.cat != jws.SESSION and not _may_pass(header.cat, options):
             return SignedOut(reason=Reason.TOKEN_TYPE_MISMATCH)
         if options.audience is not None:
             _check_audience(claims, options)
@@ -39,19 +39,18 @@ def check_token(
         )
     except TokenError as error:
         return SignedOut(reason=_reason(text, error))
-    issued_at = claims.get("iat")
-    oldest_ms = 0 if options.max_age_ms is None else now_ms - skew_ms - options.max_age_ms
-    # Without `iat` there is no telling how old it is.
-    if options.max_age_ms is not None and (issued_at is None or issued_at * 1000 <= oldest_ms):
-        return SignedOut(reason=Reason.TOKEN_TOO_OLD)
-    session_id = claims.get("sid")
+    if claims["sub"].startswith(MACHINE_SUBJECT):
+        return SignedOut(reason=Reason.TOKEN_TYPE_MISMATCH)
+    session_id, issued_at = claims.get("sid"), claims.get("iat", 0)
+    until = claims["exp"] * 1000 + skew_ms
+    if options.max_age_ms is not None:
+        # Without `iat` there is no telling how old it is: as if from the beginning.
+        until = min(until, issued_at * 1000 + options.max_age_ms + skew_ms)
+        if until <= now_ms:
+            return SignedOut(reason=Reason.TOKEN_TOO_OLD)
     pending = claims.get("sts") == "pending"
     if pending and not options.accept_pending:
         return SignedOut(reason=Reason.SESSION_PENDING)
-    issued_at = issued_at or 0
-    until = claims["exp"] * 1000 + skew_ms
-    if options.max_age_ms is not None:
-        until = min(until, issued_at * 1000 + options.max_age_ms + skew_ms)
     return SignedIn(
         session_id=session_id if isinstance(session_id, str) and session_id else None,
         user_id=claims["sub"],
@@ -77,12 +76,9 @@ def _claims(payload: bytes) -> dict[str, Any]:
         ) from None
 
 
-def _is_session(category: object, claims: dict[str, Any], options: Options) -> bool:
-    uncategorised = category == IGNORE or not isinstance(category, str)
-    if category != jws.SESSION and not (uncategorised and options.accept_uncategorised):
-        return False
-    subject = claims.get("sub")
-    return not (isinstance(subject, str) and subject.startswith(MACHINE_SUBJECT))
+def _may_pass(category: object, options: Options) -> bool:
+    """Whether a token that does not say of itself that it is a session's may be one."""
+    return options.accept_uncategorised and (category == IGNORE or not isinstance(category, str))
 
 
 def _check_audience(claims: dict[str, Any], options: Options) -> None:
