@@ -14,6 +14,7 @@ import pytest
 from sojourn.config import Config
 from sojourn.core.policy import Policy
 from sojourn.http.backend import OPERATIONS
+from sojourn.http.frontend import OPERATIONS as FRONTEND
 from tests.support import clean_environment, serving
 
 ROOT = Path(__file__).parent.parent
@@ -75,10 +76,14 @@ def test_examples_over_the_network_run(tmp_path: Path) -> None:
 
 
 def test_wire_table_lists_every_operation() -> None:
-    """The compatibility table has exactly the operations that the route table serves."""
+    """The compatibility tables have exactly the operations that are served: each with its request where the
+    published API is the backend's, each by its name where it is the frontend's."""
     text = (ROOT / "docs/wire-compatibility.md").read_text()
-    documented = {(name, request) for name, request in re.findall(r"^\| (\w+) \| `([^`]+)` \|", text, re.M)}
-    assert documented == {(o.name, f"{o.method} {o.path}") for o in OPERATIONS}
+    backend, _, frontend = text.partition("## The Frontend API")
+    found = re.findall(r"^\| (\w+) \| `([^`]+)` \|", backend, re.MULTILINE)
+    assert set(found) == {(o.name, f"{o.method} {o.path}") for o in OPERATIONS}
+    rows = re.findall(r"^\| ([a-z]\w+(?:, \w+)*) \| `", frontend, re.MULTILINE)
+    assert {name for row in rows for name in row.split(", ")} == {o.name for o in FRONTEND}
 
 
 def test_operations_lists_every_setting() -> None:
