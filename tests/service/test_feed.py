@@ -18,6 +18,7 @@ from sojourn.core.keys import ApiKeyKind
 from sojourn.core.revocations import RevocationKind, of_event
 from sojourn.service import feed as feeds
 from sojourn.service import feed_ring
+from sojourn.service.feed_messages import place_of
 from sojourn.service.filters import SessionFilter
 from sojourn.testing import ManualClock
 from sojourn.tokens.keys import SigningKey
@@ -38,6 +39,17 @@ def test_every_event_is_told_or_not_on_purpose() -> None:
     told = {kind: one.kind for kind, one in made.items() if one is not None}
     assert {kind for kind, what in told.items() if what is RevocationKind.STALE} == CHANGES_CLAIMS
     assert {kind for kind, what in told.items() if what is not RevocationKind.STALE} == REFUSED
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [("e.0", "e.1", "e.10"), ("e.0--1", "e.7-0", "e.7-1", "e.8-0", "e.100-3"), ("a.b.1", "a.b.2")],
+)
+def test_places_grow_with_the_positions_of_every_store(positions: tuple[str, ...]) -> None:
+    """A number for each, in the order of the log, whatever the store's positions look like."""
+    places = [place_of(position) for position in positions]
+    assert places == sorted(set(places))
+    assert places[0] >= 0
 
 
 async def test_every_way_to_end_a_session_is_in_the_feed(sojourn: Sojourn, clock: ManualClock) -> None:

@@ -15,6 +15,7 @@ from sojourn.core.events import Event, EventType
 from sojourn.core.revocations import Revocation, RevocationKind
 from sojourn.core.session import Status
 from sojourn.service.context import PAGE_LIMIT, Context
+from sojourn.service.feed_messages import place_of
 from sojourn.service.ports import EventPage, SessionQuery
 from sojourn.tokens.keyring import SKEW_MS
 
@@ -43,6 +44,8 @@ class FeedRing:
         self._key_revoked = key_revoked
         self._batches: list[Batch] = []
         self._reading = asyncio.Lock()
+        self._cursor = ""
+        """Where the log has been read to, as the store puts it."""
         self.epoch = ""
         self.start = self.position = 0
         """From where to where the ring reaches."""
@@ -83,8 +86,8 @@ class FeedRing:
                     break
                 count *= 4
             self._batches.clear()
-            self.epoch, _, number = position.rpartition(".")
-            self.start = self.position = int(number)
+            self.epoch, self._cursor = position.rpartition(".")[0], position
+            self.start = self.position = place_of(position)
             await self._read_on()
 
     async def read(self) -> None:
@@ -95,7 +98,7 @@ class FeedRing:
     async def _read_on(self) -> None:
         while True:
             checked = time.monotonic()
-            page = await self._context.store.events(f"{self.epoch}.{self.position}", PAGE_LIMIT)
+            page = await self._context.store.events(self._cursor, PAGE_LIMIT)
             await self._take_in(page)
             if len(page.events) < PAGE_LIMIT:
                 break
@@ -104,12 +107,12 @@ class FeedRing:
 
     async def _take_in(self, page: EventPage) -> None:
         found = [one for event in page.events if (one := await self._revocation(event)) is not None]
-        position = int(page.position.rpartition(".")[2])
+        position = place_of(page.position)
         if found:
             entries = [one.to_wire() for one in found]
             data = _encode({"from": self.last, "position": position, "entries": entries})
             self._batches.append(Batch(position, max(one.at for one in found), data))
-        self.position = position
+        self.position, self._cursor = position, page.position
 
     def _forget(self) -> None:
         since = self._context.clock.now() - self.horizon_ms
