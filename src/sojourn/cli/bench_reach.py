@@ -30,7 +30,7 @@ from sojourn.verify.revocations import Batch, Hello, Revocations
 
 PROCESSES = 4
 _CALLERS = 32
-_WINDOW = 400
+_WINDOW = 2 * _CALLERS
 _READY_SECONDS = 60
 _SETTLE_SECONDS = 5.0
 _ENTRIES = 60_000
@@ -238,9 +238,14 @@ class _Verifier:
     def _ask(self) -> None:
         now = time.monotonic()
         refused = self.refused
-        for n in range(self._first, min(self._first + _WINDOW, len(refused))):
+        accepted = 0
+        for n in range(self._first, len(refused)):
             if refused[n] is None and self.feed.refuses(self._auths[n]) is not None:
                 refused[n] = now
+            # They are revoked in their order, but for those under way at once.
+            accepted = accepted + 1 if refused[n] is None else 0
+            if accepted > _WINDOW:
+                break
         while self._first < len(refused) and refused[self._first] is not None:
             self._first += 1
 
