@@ -42,6 +42,7 @@ class Server:
     database: Path
     log: Path
     process: subprocess.Popen[bytes]
+    database_url: str
 
 
 @contextmanager
@@ -73,7 +74,15 @@ def serving(
         url = f"http://127.0.0.1:{port}"
         try:
             wait_until_ready(url, process, log)
-            yield Server(url, secret, settings["SOJOURN_PUBLISHABLE_KEY"], database, log, process)
+            yield Server(
+                url,
+                secret,
+                settings["SOJOURN_PUBLISHABLE_KEY"],
+                database,
+                log,
+                process,
+                settings["SOJOURN_DATABASE_URL"],
+            )
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

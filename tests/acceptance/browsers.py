@@ -38,7 +38,7 @@ class Browser:
 @asynccontextmanager
 async def beside(server: Server) -> AsyncGenerator[Sojourn]:
     """The library on the database of a server."""
-    config = Config(database_url=f"sqlite:///{server.database}", sweep=False)
+    config = Config(database_url=server.database_url, sweep=False)
     async with Sojourn.open(config=config) as sojourn:
         yield sojourn
 
