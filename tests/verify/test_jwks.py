@@ -151,3 +151,14 @@ def test_a_public_key_tells_what_can_be_a_kid() -> None:
     """The rule for kids is one for keys and for tokens."""
     assert PublicKey.is_kid("ins_1")
     assert not any(PublicKey.is_kid(text) for text in ("", "k" * 129, "a\n", "é"))
+
+
+def test_what_is_no_token_is_so_before_any_key_is_fetched(key: SigningKey) -> None:
+    """A text that does not decode has one reason, whether or not the keys are there, and fetches none."""
+    source = Source(key.public)
+    verifier, _ = remote(source, Instant())
+    broken = made(key) + "="
+    assert reason(verifier.token(broken)) is Reason.TOKEN_INVALID
+    assert source.asked == 0
+    assert isinstance(verifier.token(made(key)), SignedIn)
+    assert reason(verifier.token(broken)) is Reason.TOKEN_INVALID

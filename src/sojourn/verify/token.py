@@ -95,4 +95,7 @@ def _reason(text: str, error: TokenError) -> Reason:
     shown = peek(text)
     if shown is not None and shown.of_another_class:
         return Reason.TOKEN_TYPE_MISMATCH
+    if shown is None and error.reason is jws.Reason.JWK_KID_MISMATCH:
+        # No token at all, whether or not its key has been fetched by now.
+        return Reason.TOKEN_INVALID
     return Reason(error.reason.value)
