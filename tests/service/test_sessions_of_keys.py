@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sojourn import Sojourn
@@ -29,7 +31,7 @@ async def test_sessions_of_a_signing_key(sojourn: Sojourn, clock: ManualClock) -
     clock.advance(seconds=1)
     second = (await sojourn.keys.rotate()).kid
 
-    async def found(kid: str, **rest: int) -> list[str]:
+    async def found(kid: str, **rest: Any) -> list[str]:
         page = await sojourn.sessions.search(SessionFilter(signing_key=kid, **rest))
         return [session.id for session in page.items]
 

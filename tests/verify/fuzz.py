@@ -8,12 +8,14 @@ nobody is signed in but by the one good token, and no line can break out of its 
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import msgspec
 
@@ -149,8 +151,7 @@ def seeds() -> list[bytes]:
 
 def main() -> None:
     """Fuzz until told to stop; ends with an error at the first input that breaks a promise."""
-    import atheris  # pyright: ignore[reportMissingImports]
-
+    atheris: Any = importlib.import_module("atheris")
     for function in ours():
         atheris.instrument_func(function)
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import apsw
@@ -107,7 +108,7 @@ def _copy(source: Path, copy: Path) -> None:
     if not source.exists():
         raise ConfigurationError(f"There is no database {source}.")
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection: Any = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.set_busy_timeout(5_000)
         connection.execute("VACUUM INTO ?", (str(copy),)).fetchall()

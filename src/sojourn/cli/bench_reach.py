@@ -15,8 +15,9 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from cyclopts import Parameter
@@ -187,7 +188,7 @@ def _listening(
     """The verifiers, all of them up to date, in processes of their own."""
     spawning = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
-    processes = []
+    processes: list[BaseProcess] = []
     counts = [len(range(n, plan.verifiers, PROCESSES)) for n in range(PROCESSES)]
     try:
         for count in counts:
@@ -195,7 +196,7 @@ def _listening(
             process = spawning.Process(target=_verify, args=(there, url, key, list(made), count), daemon=True)
             process.start()
             processes.append(process)
-            pipes.append(here)
+            pipes.append(cast(Connection, here))
         for pipe in pipes:
             if not pipe.poll(_READY_SECONDS) or pipe.recv() != "ready":
                 raise Unavailable("The verifiers are not ready.")

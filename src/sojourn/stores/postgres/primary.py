@@ -182,7 +182,7 @@ class Primary:
         if self._deaf and self._watch is not None:
             self._deaf = False
             for channel, heard in self._heard.items():
-                await self._watch.add_listener(channel, lambda *_told, heard=heard: heard())
+                await self._watch.add_listener(channel, _told(heard))
                 heard()
 
     async def _unsafe(self, asked: str, confirming: int | None) -> str | None:
@@ -301,3 +301,12 @@ def _keep_alive(connection: Any) -> None:
     for name, value in _KEEPALIVE:
         if hasattr(socket, name):
             found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _told(heard: Callable[[], None]) -> Callable[..., None]:
+    """What the driver calls with what was said on a channel: that something was is all there is to it."""
+
+    def told(*_what: object) -> None:
+        heard()
+
+    return told
