@@ -43,7 +43,8 @@ def uses() -> dict[str, Callable[[str], object]]:
         module = importlib.import_module(info.name)
         source = inspect.getsource(module)
         for name, value in vars(module).items():
-            if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+            # By its type: a framework's settings, looked at as isinstance does, want to be configured first.
+            if type(value) is re.Pattern and isinstance(value.pattern, str):
                 for method in METHODS:
                     if f"{name}.{method}(" in source:
                         found[f"{info.name}.{name}.{method}"] = _reader(value, method)

@@ -77,7 +77,7 @@ class WalkContract(ContractBase):
     """`walk`, the limit of concurrent sessions, and cutoffs that spare one."""
 
     @pytest.mark.parametrize("size", [(10_000, 100), (1, 1), (3, 2), (2, 3)], ids=str)
-    @pytest.mark.parametrize(("facts", "names"), MATCHES, ids=str)
+    @pytest.mark.parametrize(("facts", "names"), MATCHES, ids=[f"match-{n}" for n in range(len(MATCHES))])
     async def test_a_walk_finds_what_matches(
         self, store: Store, facts: dict[str, Any], names: list[str], size: tuple[int, int]
     ) -> None:
