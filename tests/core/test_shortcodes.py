@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sojourn.core import shortcodes
@@ -288,6 +288,7 @@ def model_path(path: str, subject: Subject) -> object:
 
 
 @given(parts=TEXTS)
+@example(parts=["{{0 || 1}}"])
 def test_filling_in_agrees_with_the_model(parts: list[str]) -> None:
     """Whatever is put together of expressions, broken ones too, comes out as the naive rules say."""
     text = "".join(parts)

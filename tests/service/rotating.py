@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 
 from sojourn import Sojourn
-from sojourn.core.keys import StoredKey
+from sojourn.core.keys import KeyUse, StoredKey
 from sojourn.tokens import jws
 from sojourn.tokens.keys import SigningKey
 from tests.embedded import DAY, all_events, store_of, user_id
@@ -45,8 +45,9 @@ def kids(sojourn: Sojourn) -> list[str]:
 
 
 async def rows(sojourn: Sojourn) -> dict[str, StoredKey]:
-    """The keys as stored."""
-    return {row.kid: row for row in await store_of(sojourn).stored_keys()}
+    """The signing keys as stored."""
+    stored = await store_of(sojourn).stored_keys()
+    return {row.kid: row for row in stored if row.use is KeyUse.SIGNING}
 
 
 async def states(sojourn: Sojourn) -> dict[str, str]:

@@ -275,6 +275,7 @@ async def test_what_ends_while_a_token_is_made(sojourn: Sojourn) -> None:
         await sojourn.tokens.create(session.id)
 
 
+@pytest.mark.embedded
 async def test_a_session_without_an_organization_costs_no_read_more(
     sojourn: Sojourn, clock: ManualClock
 ) -> None:

@@ -48,6 +48,7 @@ async def test_sessions_of_a_signing_key(sojourn: Sojourn, clock: ManualClock) -
         await found("kid_nobody")
 
 
+@pytest.mark.embedded
 async def test_an_ending_by_signing_key(sojourn: Sojourn, clock: ManualClock) -> None:
     """All that may hold a token of a key that has leaked end; what was created after the emergency lives."""
     user = await user_id(sojourn)

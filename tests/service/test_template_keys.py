@@ -130,6 +130,7 @@ async def test_rekey_covers_the_keys_of_templates(opening: Opening, database_url
             await sojourn.rekey(None)
 
 
+@pytest.mark.embedded
 async def test_a_key_that_is_stored_during_a_rekey_is_not_left_behind(opening: Opening) -> None:
     """A rekey that has not seen a new key is tried again; a new key under the former master key is
     refused."""
@@ -147,6 +148,7 @@ async def test_a_key_that_is_stored_during_a_rekey_is_not_left_behind(opening: O
         await sojourn.templates.create(name="late", claims={}, **custom())
 
 
+@pytest.mark.embedded
 async def test_a_key_that_cannot_be_opened_is_no_fault_of_the_caller(opening: Opening) -> None:
     """Where another process has put the keys under another master key, the token is unavailable."""
     async with opening(master_key=text_of(ONE)) as sojourn:
