@@ -45,6 +45,7 @@ async def test_a_call(http: httpx.AsyncClient, sojourn: Sojourn) -> None:
         ("sessions/list", {"limit": 2**53}, "form_param_value_invalid", "limit"),
         ("sessions/list", {"limit": 501}, "form_param_value_invalid", "limit"),
         ("sessions/search", {"which": {"created_from": 2**70}}, "form_param_value_invalid", "which"),
+        ("endings/preview", {"which": {"active_before": -1}}, "form_param_value_invalid", "active_before"),
         ("policies/change", {"changes": {"colour": "red"}}, "form_param_value_invalid", "colour"),
     ],
 )

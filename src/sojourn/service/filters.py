@@ -35,6 +35,12 @@ class SessionFilter:
     active_from: int | None = None
     active_before: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raises Invalid naming an instant that lies before all others."""
+        for name in ("created_from", "created_before", "active_from", "active_before"):
+            if (getattr(self, name) or 0) < 0:
+                raise Invalid(name, f"{name} must be an instant, Unix ms.")
+
     def given(self) -> dict[str, object]:
         """The members that are given, as JSON values."""
         found = {name: value for name, value in asdict(self).items() if value is not None}

@@ -78,6 +78,7 @@ async def count_users(call: Call) -> object:
     """Count users."""
     query = call.query()
     only(query, *_COUNT_QUERY)
+    _AFTER_WITHOUT_EFFECT.of(query)
     total = await call.sojourn.users.count(UserQuery(**_filters(query)))
     return {"object": "total_count", "total_count": total}
 

@@ -80,6 +80,7 @@ OPERATIONS = (
         handler=search_sessions,
         query=_SEARCH,
         answer=SessionSearchPage,
+        errors={404: "There is no such signing key."},
     ),
     Operation(
         method="GET",
