@@ -90,9 +90,11 @@ class RemoteKeys:
         if at is None:
             return None
         age = self._clock() - at
+        if age >= KEEP_MS:
+            return None  # whoever asked has to wait for a fetch, and is told what became of it
         if age >= RENEW_MS:
             self.want(None)
-        return self._keys.get(kid) if age < KEEP_MS else None
+        return self._keys.get(kid)
 
     def want(self, kid: str | None) -> Future[Reason | None] | None:
         """Start a fetch, or join the one under way, unless the last was a moment ago."""
